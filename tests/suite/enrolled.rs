@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use melonsync::engine::back::Enrolled;
 use melonsync::engine::back::EnrolledRules;
 use melonsync::engine::back::Requires;
@@ -16,6 +17,12 @@ use melonsync::entra::writer::GraphWriter;
 use melonsync::idmelon::IdmelonKeys;
 use melonsync::idmelon::IdmelonOptions;
 use melonsync::model::secret::Secret;
+use melonsync::ports::MembershipWrite;
+use melonsync::ports::Sent;
+use melonsync::ports::SourceError;
+use melonsync::ports::Traffic;
+use melonsync::ports::UserWrite;
+use melonsync::ports::Writer;
 use melonsync::reconcile::back::group::EnrolledThreshold;
 use melonsync::reconcile::operation::Verb;
 use melonsync::reconcile::policy::Threshold;
@@ -28,6 +35,7 @@ use melonsync::snapshot::kept_back::KeptBackReads;
 use melonsync::transport::NetworkOptions;
 use melonsync::transport::RetryPolicy;
 use serde_json::json;
+use tokio::sync::Notify;
 
 use crate::support::world::Ran;
 use crate::support::world::World;
@@ -39,7 +47,7 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 struct Site {
     world: World,
     group: String,
-    _servers: [Server; 2],
+    servers: [Server; 2],
 }
 
 impl Site {
@@ -68,7 +76,7 @@ impl Site {
         Self {
             world,
             group,
-            _servers: servers,
+            servers,
         }
     }
 
@@ -108,8 +116,12 @@ impl Site {
     }
 }
 
-fn way_back(world: &World, servers: &[Server; 2], group: &str, requires: Requires) -> WayBack {
-    let graph = |(client_id, secret): (String, String)| GraphOptions {
+fn graph_options(
+    world: &World,
+    servers: &[Server; 2],
+    (client_id, secret): (String, String),
+) -> GraphOptions {
+    GraphOptions {
         tenant_id: world.tenant.tenant_id(),
         client_id,
         credential: Secret::new(secret).into(),
@@ -119,7 +131,11 @@ fn way_back(world: &World, servers: &[Server; 2], group: &str, requires: Require
         network: NetworkOptions::default(),
         clock: Arc::new(world.clock.clone()),
         retry: RetryPolicy::default(),
-    };
+    }
+}
+
+fn way_back(world: &World, servers: &[Server; 2], group: &str, requires: Requires) -> WayBack {
+    let graph = |credentials| graph_options(world, servers, credentials);
     let mut api: url::Url = servers[1].url.parse().unwrap();
     api.set_path("");
     let keys = IdmelonKeys::new(IdmelonOptions {
@@ -309,4 +325,59 @@ async fn a_key_whose_owner_nobody_knows_is_found_and_counts_once_it_is_known() {
     site.back_twice(2 * DAY, 0, 0).await;
     site.back_twice(2 * DAY, 0, 0).await;
     assert_eq!(site.members(), 1);
+}
+
+/// A writer whose process dies once its first batch was carried out.
+struct Dying {
+    writer: GraphWriter,
+    died: Notify,
+}
+
+#[async_trait]
+impl Writer for Dying {
+    async fn set(&self, writes: &[UserWrite]) -> Result<Vec<Sent>, SourceError> {
+        self.writer.set(writes).await
+    }
+
+    async fn enrol(&self, writes: &[MembershipWrite]) -> Result<Vec<Sent>, SourceError> {
+        self.writer.enrol(writes).await?;
+        self.died.notify_one();
+        std::future::pending().await
+    }
+
+    fn right_for(&self, property: &str) -> &'static str {
+        self.writer.right_for(property)
+    }
+
+    fn traffic(&self) -> Traffic {
+        self.writer.traffic()
+    }
+}
+
+#[tokio::test]
+async fn whom_a_first_cycle_added_that_died_is_ours_and_leaves_without_a_key() {
+    let mut site = Site::new(3).await;
+    let key = site.enrols(0);
+    let good = site.world.job.back.clone();
+    let group = site.group.clone();
+    let mut back = way_back(&site.world, &site.servers, &group, Requires::Key);
+    let options = graph_options(&site.world, &site.servers, site.world.tenant.writer_credentials());
+    let dying = Arc::new(Dying {
+        writer: GraphWriter::new(&options).unwrap(),
+        died: Notify::new(),
+    });
+    back.writer = Arc::<Dying>::clone(&dying);
+    site.world.job.back = Some(Arc::new(back));
+    tokio::select! {
+        ran = site.back(MINUTE) => panic!("it came to its end: {}", ran.story()),
+        () = dying.died.notified() => {}
+    }
+    site.world.restart();
+    site.world.job.back = good;
+    assert_eq!(site.members(), 1);
+    site.world.workspace.delete_key(&key);
+    let seen = site.back_twice(15 * MINUTE, 0, 0).await;
+    assert!(!finds(&seen, "foreign_member"), "{}", seen.story());
+    site.back_twice(DAY, 0, 1).await;
+    assert_eq!(site.members(), 0);
 }

@@ -8,6 +8,8 @@ use melonsync::model::id::ObjectKind;
 use melonsync::model::id::SourceId;
 use melonsync::model::value::Value;
 
+use super::events::EMPLOYEE;
+
 /// Alive, in the recycle bin, or gone for good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Life {
@@ -226,6 +228,25 @@ impl Directory {
         let groups = self.ids(ObjectKind::Group, Life::Live);
         let held = |group: &SourceId| self.at(group, seq).is_some_and(|e| e.members.contains(member));
         groups.into_iter().filter(held).collect()
+    }
+
+    /// Every name that somebody has or had.
+    pub fn names_of(&self, id: &SourceId) -> impl Iterator<Item = &str> {
+        let versions = self.objects.get(id).into_iter().flatten();
+        let names = versions.map(|version| version.entity.text("userPrincipalName"));
+        names.filter(|name| !name.is_empty())
+    }
+
+    /// Everybody who may be the same person, by the number that people are known again by: this one among them.
+    pub fn one_with(&self, id: &SourceId) -> BTreeSet<SourceId> {
+        let numbers = |id: &SourceId| -> BTreeSet<&str> {
+            let versions = self.objects.get(id).into_iter().flatten();
+            let all = versions.map(|version| version.entity.text(EMPLOYEE));
+            all.filter(|number| !number.is_empty()).collect()
+        };
+        let mine = numbers(id);
+        let same = |other: &&SourceId| *other == id || !numbers(other).is_disjoint(&mine);
+        self.objects.keys().filter(same).copied().collect()
     }
 
     /// Somebody who has or had this name.

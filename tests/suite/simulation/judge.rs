@@ -91,6 +91,8 @@ pub struct Judge {
     pub writes: u64,
     /// Of these, changes that were tried again of what this service does not keep.
     futile: u64,
+    /// What was carried out on the way back.
+    pub writes_back: u64,
     /// What the last summary named as not kept.
     pub not_kept: BTreeSet<(SourceId, String)>,
     /// What the service does that others do not.
@@ -306,7 +308,7 @@ impl Judge {
         self.last_asked.clear();
         self.lent.clear();
         self.named.clear();
-        (self.writes, self.futile) = (0, 0);
+        (self.writes, self.futile, self.writes_back) = (0, 0, 0);
     }
 
     /// What a summary names as not kept.

@@ -48,7 +48,7 @@ const JUDGED_BY_FIELD: [&str; 2] = ["source_changed", "conflict"];
 
 /// Nothing in these worlds causes them: the configuration stays, users match by userName alone, nobody links by hand, undoes or
 /// waits for the clock, and nothing goes back.
-const NEVER: [&str; 16] = [
+const NEVER: [&str; 10] = [
     "adopt_user",
     "both_moved",
     "clear_entra",
@@ -59,6 +59,10 @@ const NEVER: [&str; 16] = [
     "time_passed",
     "two_writers",
     "undone",
+];
+
+/// Of members of the enrolled group: judged where the change is carried out (`enrolment_laws.rs`).
+const OF_THE_GROUP: [&str; 6] = [
     "holds_key",
     "key_gone",
     "key_blocked",
@@ -90,7 +94,7 @@ const NOT_JUDGED: [&str; 16] = [
 
 #[test]
 fn every_reason_stands_in_exactly_one_list() {
-    let lists = [&JUDGED[..], &JUDGED_BY_FIELD, &NEVER, &NOT_JUDGED];
+    let lists = [&JUDGED[..], &JUDGED_BY_FIELD, &NEVER, &OF_THE_GROUP, &NOT_JUDGED];
     let listed: Vec<&str> = lists.concat();
     let known: BTreeSet<&str> = CODES.into_iter().collect();
     assert_eq!(listed.iter().copied().collect::<BTreeSet<_>>(), known);
@@ -103,7 +107,13 @@ pub struct Ear(pub Arc<Site>);
 impl Watcher for Ear {
     fn operation(&self, operation: &Operation) {
         let mut inner = self.0.lock();
-        let found = falsehoods(operation, &inner.judge, &inner.directory);
+        let mut found = falsehoods(operation, &inner.judge, &inner.directory);
+        let user = operation.source;
+        if operation.because == Reason::HoldsKey && !inner.enrolment.laws.holds_key(&user, &inner.directory) {
+            found.push(format!(
+                "{user} is to join, and no active key of theirs was listed"
+            ));
+        }
         inner.judge.found.extend(found);
     }
 

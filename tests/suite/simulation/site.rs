@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::dice::Dice;
 use super::directory::Directory;
+use super::enrolment::Enrolment;
 use super::graph::Rounds;
 use super::judge::Judge;
 use super::service::Service;
@@ -41,6 +42,8 @@ pub struct Inner {
     pub apart: Dice,
     /// And one for the ways of odd services.
     pub odd: Dice,
+    /// What the way back sees.
+    pub enrolment: Enrolment,
     pub weather: Weather,
     pub directory: Directory,
     pub rounds: Rounds,

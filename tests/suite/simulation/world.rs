@@ -40,9 +40,11 @@ use melonsync::snapshot::store::Snapshot;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::both_ways::has_both;
 use super::dice::Dice;
 use super::directory::Directory;
 use super::directory::Life;
+use super::enrolment::Enrolment;
 use super::events::EMPLOYEE;
 use super::events::populate;
 use super::graph::Graph;
@@ -122,12 +124,12 @@ impl Clock for Wall {
     }
 }
 
-struct World {
-    site: Arc<Site>,
+pub struct World {
+    pub site: Arc<Site>,
     memory: MemoryStore,
-    job: Job,
+    pub job: Job,
     wall: Wall,
-    dice: Dice,
+    pub dice: Dice,
     /// Users who lost access, each with the time of the cycle: what the guard should count.
     ledger: Vec<(Timestamp, u64)>,
     cycles: u64,
@@ -154,7 +156,7 @@ pub fn play_on(seed: u64, keep_lines: bool, explains: bool) -> Story {
     runtime.block_on(async {
         let mut world = World::new(seed, keep_lines);
         world.explains = explains;
-        limit.holds(Box::pin(world.live())).await;
+        limit.holds(Box::pin(world.live(seed))).await;
         let mut inner = world.site.lock();
         Story {
             hash: inner.trace.hash(),
@@ -247,6 +249,7 @@ impl World {
             dice: dice.fork(),
             apart: apart.fork(),
             odd: odd_dice,
+            enrolment: Enrolment::of(seed),
         };
         populate(&mut inner);
         inner.groups_of_another_hand();
@@ -296,11 +299,11 @@ impl World {
         }
     }
 
-    fn broken(&self) -> bool {
+    pub fn broken(&self) -> bool {
         !self.site.lock().judge.found.is_empty()
     }
 
-    async fn live(&mut self) {
+    async fn live(&mut self, seed: u64) {
         for _ in 0..self.dice.between(1, 3) {
             for _ in 0..self.dice.between(1, 5) {
                 self.site.lock().quiet = false;
@@ -319,10 +322,13 @@ impl World {
                 return;
             }
         }
+        if has_both(seed) && !self.explains {
+            self.live_both_ways(seed).await;
+        }
     }
 
     /// Minutes or days; and now and then the wall clock is wrong.
-    async fn pass_time(&mut self) {
+    pub async fn pass_time(&mut self) {
         let seconds = match self.dice.below(10) {
             0..2 => 0,
             2..8 => self.dice.between(60, 3_600),
@@ -337,6 +343,7 @@ impl World {
                 .fetch_add(hours * 3_600_000, Ordering::Relaxed);
             // What happened when is not to be told any more.
             self.ledger.clear();
+            self.site.lock().enrolment.laws.forget_counts();
             self.note(|| format!("the clock jumps by {hours} h"));
         }
     }
@@ -358,6 +365,16 @@ impl World {
             _ => self.chosen(),
         };
         let apply = self.dice.chance(92);
+        self.in_weather(weather, dies_in, (extent, apply, stops_in)).await;
+    }
+
+    /// Runs a cycle in this weather; and perhaps the process dies in it.
+    pub async fn in_weather(
+        &mut self,
+        weather: Weather,
+        dies_in: Option<u64>,
+        (extent, apply, stops_in): (Extent, bool, Option<u64>),
+    ) {
         {
             let mut inner = self.site.lock();
             inner.weather = weather;
@@ -385,7 +402,7 @@ impl World {
     }
 
     /// Runs a cycle; `None` where the process died in it, and has been started again.
-    async fn cycle(
+    pub async fn cycle(
         &mut self,
         extent: Extent,
         apply: bool,
@@ -411,6 +428,7 @@ impl World {
         {
             let mut inner = self.site.lock();
             inner.judge.begin(!apply);
+            inner.begin_both_ways(allow_deletions.is_some());
             inner.judge.named = named_users(&order.extent);
             inner.steps = 0;
             // What an earlier probe did not come to is not left over.
@@ -433,7 +451,8 @@ impl World {
         let dead = self.site.lock().dead;
         self.writes += self.site.lock().judge.writes;
         let report = report.filter(|_| !dead);
-        if let Some(report) = &report {
+        // A cycle of the way back alone says nothing of what the target keeps.
+        if let Some(report) = report.as_ref().filter(|_| order.extent != Extent::Back) {
             self.site.lock().judge.note_not_kept(&report.summary.not_kept);
         }
         match &report {
@@ -443,6 +462,7 @@ impl World {
                     // Its last page was perhaps not kept, and is then read again, as it is by then.
                     self.site.lock().judge.broke_off();
                 }
+                self.judge_way_back(report, apply);
                 self.judge_cycle(now, named || allow_deletions.is_some(), before);
             }
             None => self.start_again(),
@@ -464,10 +484,24 @@ impl World {
         let mut inner = self.site.lock();
         (inner.dead, inner.dies_in, inner.stops_in) = (false, None, None);
         inner.strand();
+        inner.strand_memberships();
+        inner.enrolment.laws.broke_off(power);
         inner.judge.died();
         drop(inner);
         self.site.forget_death();
         self.job.snapshot = open(&self.site, &self.memory);
+        self.note_open();
+    }
+
+    /// What must hold of the way back after any cycle that came to an end.
+    fn judge_way_back(&self, report: &Report, apply: bool) {
+        let mut inner = self.site.lock();
+        if report.error.is_some() {
+            inner.enrolment.laws.broke_off(false);
+        } else if apply {
+            let found = inner.enrolment.laws.end(self.job.policy.guard_window);
+            inner.judge.found.extend(found);
+        }
     }
 
     /// What must hold after any cycle that came to an end.
@@ -559,7 +593,7 @@ impl World {
     }
 
     /// Nothing goes wrong any more, nothing changes, and nobody stands in the way: every promise must hold.
-    async fn quiet(&mut self) {
+    pub async fn quiet(&mut self) {
         self.note(|| "quiet".to_owned());
         tokio::time::advance(Duration::from_secs(3_600)).await;
         {

@@ -105,11 +105,15 @@ async fn known(run: &Run<'_>, group: SourceId) -> Result<Group, CycleError> {
     if known.group == Some(group) {
         return Ok(known);
     }
-    let forgets = run.order.apply;
+    let fresh = Group {
+        group: Some(group),
+        ..Group::default()
+    };
+    if !run.order.apply {
+        return Ok(fresh);
+    }
+    let begun = fresh.clone();
     run.store(move |snapshot| {
-        if !forgets {
-            return Ok(());
-        }
         let mut all = Vec::new();
         snapshot.each_enrolled(|user, _| {
             all.push(user);
@@ -117,13 +121,12 @@ async fn known(run: &Run<'_>, group: SourceId) -> Result<Group, CycleError> {
         })?;
         let mut tx = snapshot.tx()?;
         all.iter().for_each(|user| tx.delete_enrolled(user));
+        // Before anything of the new group is open: after a crash this is no other group.
+        tx.put_enrolled_group(&begun);
         tx.commit(Durability::Lazy)
     })
     .await?;
-    Ok(Group {
-        group: Some(group),
-        ..Group::default()
-    })
+    Ok(fresh)
 }
 
 /// Notes what was read.
