@@ -56,8 +56,8 @@ pub enum Table {
     Cells = 23,
     /// Kind and id of the objects that a job which only observes would change, or that Azure's own job changed: what and when.
     Observed = 24,
-    /// The id of an object and the number of a history record that holds entries about it.
-    HistoryOf = 25,
+    /// Beside each record of the history, marks of the objects that its entries are about.
+    HistoryMarks = 25,
 }
 
 /// What a commit promises when it returns.

@@ -31,6 +31,7 @@ pub(super) mod index;
 mod values;
 
 pub use super::record::{Hash, Head};
+use index::Marks;
 pub(super) use values::BatchValues;
 pub use values::Values;
 use values::Written;
@@ -111,6 +112,7 @@ pub(super) struct Batch {
 #[derive(Default)]
 struct Making {
     entries: Vec<Entry>,
+    marks: Marks,
     values: Written,
     size: usize,
 }
@@ -118,6 +120,7 @@ struct Making {
 impl Making {
     fn add(&mut self, new: NewEntry, seq: u64, values: &[u8]) {
         self.values.add(&new.salt, values);
+        self.marks.add(new.object.as_ref(), Some(&new.values));
         self.entries.push(numbered(new, seq, values));
     }
 }
@@ -149,12 +152,11 @@ impl Tx<'_> {
         let key = keys::number(first);
         self.heads.next_history += batch.entries.len() as u64;
         let values = batch.values.end();
-        let batch = Batch {
+        let bytes = record::encode(&Batch {
             previous: self.heads.history_hash,
             entries: batch.entries,
-        };
-        let bytes = record::encode(&batch);
-        self.index_history(first, &batch);
+        });
+        self.mark_history(first, &batch.marks);
         self.heads.history_hash = Sha256::digest(&bytes).into();
         self.put(Table::History, key.clone(), bytes);
         self.put(Table::HistoryValues, key, values);

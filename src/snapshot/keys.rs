@@ -107,19 +107,6 @@ pub fn parse_number(key: &[u8]) -> Option<u64> {
     Some(u64::from_be_bytes(key.try_into().ok()?))
 }
 
-/// Encodes the key of HistoryOf: the object, then the number of the first entry of a record.
-#[must_use]
-pub fn history_of(id: &SourceId, first: u64) -> Vec<u8> {
-    [id.as_bytes().as_slice(), &first.to_be_bytes()].concat()
-}
-
-/// Decodes a key of [`history_of`].
-#[must_use]
-pub fn parse_history_of(key: &[u8]) -> Option<(SourceId, u64)> {
-    let (id, first) = key.split_at_checked(16)?;
-    Some((parse_id(id)?, parse_number(first)?))
-}
-
 /// Returns the prefix of all readings that hold `value` (already folded) at `path`. Lengths are written before both
 /// texts, so that no value is the beginning of another.
 #[must_use]

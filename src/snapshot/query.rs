@@ -13,10 +13,9 @@ use crate::model::value::Value;
 use crate::ports::StoreError;
 use crate::ports::Table;
 use crate::reconcile::explain::reason::code_of;
-use crate::reconcile::operation::MEMBERS;
-use crate::reconcile::undo::ids_of;
 
 use super::{
+    history::index::moved,
     history::{Batch, BatchValues, Entry, Values},
     pages::Pages,
     read::Reads,
@@ -67,11 +66,7 @@ impl Query {
 
 /// Returns true where one of the objects comes into a group, or leaves it.
 fn moves_one_of(values: &Values, objects: &BTreeSet<SourceId>) -> bool {
-    let members = values.changes.iter().filter(|change| change.attribute == MEMBERS);
-    let mut ids = members
-        .flat_map(|change| [&change.before, &change.after])
-        .flat_map(ids_of);
-    ids.any(|id| objects.contains(&id))
+    moved(values).any(|id| objects.contains(&id))
 }
 
 /// Returns true when the actor is the wanted one: the whole text, or the name before its user id. The claimed part of
@@ -127,7 +122,7 @@ impl Snapshot {
             Some(since) => self.first_after(since)?,
             None => None,
         };
-        self.each_history(after, |_, batch, values| {
+        let mut show = |batch: &Batch, values: &BatchValues| {
             for (at, entry) in batch.entries.iter().enumerate() {
                 let values = values
                     .0
@@ -139,7 +134,15 @@ impl Snapshot {
                 }
             }
             Ok(())
-        })
+        };
+        let Some(objects) = &query.objects else {
+            return self.each_history(after, |_, batch, values| show(batch, values));
+        };
+        for key in self.records_of(objects, after)? {
+            let (batch, values) = self.history_record(&key)?;
+            show(&batch, &values)?;
+        }
+        Ok(())
     }
 
     /// Shows every record of the history after a key, with the values beside it.

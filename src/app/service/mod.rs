@@ -34,6 +34,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::OwnedMutexGuard;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
@@ -85,7 +86,7 @@ pub struct Service {
     events: Arc<Events>,
     access: RwLock<Arc<Access>>,
     /// Who is told, by the settings in force.
-    receivers: RwLock<Arc<Vec<receivers::Ready>>>,
+    receivers: watch::Sender<Arc<Vec<receivers::Ready>>>,
     /// The same as they are told, with what became of it.
     tallies: Mutex<Vec<(receivers::Ready, Tally)>>,
     sessions: Sessions,
@@ -111,7 +112,7 @@ impl Service {
             tasks: Mutex::default(),
             events: Arc::default(),
             access: RwLock::new(Arc::new(access)),
-            receivers: RwLock::new(receivers),
+            receivers: watch::Sender::new(receivers),
             tallies: Mutex::default(),
             sessions: Sessions::default(),
             begun: SystemClock.now(),
@@ -165,10 +166,6 @@ impl Service {
     #[must_use]
     pub fn access(&self) -> Arc<Access> {
         Arc::clone(&self.access.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn receivers(&self) -> Arc<Vec<receivers::Ready>> {
-        Arc::clone(&self.receivers.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Who is logged in at the dashboard.
@@ -238,7 +235,7 @@ impl Service {
         }
         self.site.renew(settings);
         *self.access.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(access);
-        *self.receivers.write().unwrap_or_else(PoisonError::into_inner) = receivers;
+        self.receivers.send_replace(receivers);
         workers.retain(|name, worker| {
             let stays = loaded.contains_key(name);
             if !stays {

@@ -1,4 +1,5 @@
-//! Tells the receivers of the settings what they are to know: after each cycle, and once a minute for what only time brings.
+//! Tells the receivers of the settings what they are to know: at once where they become others, after each cycle, and once a minute for
+//! what only time brings.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -59,9 +60,11 @@ pub(super) async fn tell(service: Arc<Service>, stop: CancellationToken) {
     let mut board = Board::default();
     let mut newest = service.events().newest();
     let mut seen = *newest.borrow_and_update();
+    let mut receivers = service.receivers.subscribe();
     while !stop.is_cancelled() {
         let settings = service.site().settings();
-        if board.renew(service.receivers()) {
+        let now = Arc::clone(&receivers.borrow_and_update());
+        if board.renew(now) {
             *service.tallies.lock().unwrap_or_else(PoisonError::into_inner) = board.tallies();
         }
         if !board.places.is_empty() {
@@ -71,6 +74,8 @@ pub(super) async fn tell(service: Arc<Service>, stop: CancellationToken) {
             () = stop.cancelled() => {}
             () = tokio::time::sleep(EVERY) => {}
             () = cycle_ended(&service, &mut newest, &mut seen) => {}
+            // An error says that the service ends, and with it `stop`.
+            Ok(()) = receivers.changed() => {}
         }
     }
 }

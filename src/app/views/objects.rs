@@ -18,7 +18,6 @@ use crate::snapshot::drift::Stranger;
 use crate::snapshot::escrow;
 use crate::snapshot::kept_back::KeptBackReads;
 use crate::snapshot::pages::Pages;
-use crate::snapshot::read::Reads;
 use crate::snapshot::record::Record;
 use crate::snapshot::scope::ScopeEntry;
 use crate::snapshot::scope::ScopeReads;

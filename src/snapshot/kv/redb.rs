@@ -227,7 +227,7 @@ const fn definition(table: Table) -> Definition {
         Table::Cells => "cells",
         Table::Enrolments => "enrolments",
         Table::Observed => "observed",
-        Table::HistoryOf => "history-of",
+        Table::HistoryMarks => "history-marks",
     })
 }
 

@@ -39,7 +39,7 @@ pub const TABLES: [Table; 24] = [
     Table::Cells,
     Table::Enrolments,
     Table::Observed,
-    Table::HistoryOf,
+    Table::HistoryMarks,
 ];
 
 const MAGIC: &[u8] = b"melonsync backup 1\n";

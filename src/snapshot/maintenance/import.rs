@@ -39,6 +39,7 @@ use crate::snapshot::history::BatchValues;
 use crate::snapshot::history::Entry;
 use crate::snapshot::history::Hash;
 use crate::snapshot::history::Values;
+use crate::snapshot::history::index::Marks;
 use crate::snapshot::io::io_error;
 use crate::snapshot::io::remove_folder;
 use crate::snapshot::keys;
@@ -271,7 +272,7 @@ impl Reading {
         self.begun = true;
         tx.put(Table::History, keys::number(first), bytes);
         tx.put(Table::HistoryValues, keys::number(first), values.encode());
-        tx.index_history(first, batch);
+        tx.mark_history(first, &Marks::of(batch, values));
         tx.heads.next_history = first + batch.entries.len() as u64;
         tx.heads.history_hash = self.hash;
     }

@@ -33,8 +33,8 @@ pub struct Step {
 /// of format 2 would not look into; there is nothing to move. Format 4: values in the history have numbers for names; those
 /// of before are read as they are. Format 5: values under names begin with a version, which a program of format 4 would not
 /// read, and would take some of them for empty; those of before are read as they are. Format 6: the tables of the way back, and
-/// withheld operations of it, which a program of format 5 does not know; there is nothing to move. Format 7: where the
-/// entries about each object lie in the history, which is built here and which a program of format 6 would not go on with.
+/// withheld operations of it, which a program of format 5 does not know; there is nothing to move. Format 7: marks of the
+/// objects beside each record of the history, which are made here and which a program of format 6 would not go on with.
 pub const STEPS: &[Step] = &[
     Step {
         from: 1,

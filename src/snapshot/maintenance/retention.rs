@@ -10,7 +10,6 @@ use crate::ports::Table;
 
 use crate::snapshot::history::Batch;
 use crate::snapshot::history::RECORDS;
-use crate::snapshot::keys;
 use crate::snapshot::read::Reads;
 use crate::snapshot::store::Snapshot;
 
@@ -32,9 +31,7 @@ impl Snapshot {
                 }
                 dropped += batch.entries.len() as u64;
                 gone += 1;
-                if let Some(first) = keys::parse_number(key) {
-                    tx.unindex_history(first, &batch);
-                }
+                tx.delete(Table::HistoryMarks, key.clone());
                 tx.delete(Table::History, key.clone());
                 tx.delete(Table::HistoryValues, key.clone());
             }

@@ -89,7 +89,7 @@ pub fn verify(snapshot: &Snapshot) -> Result<Report, StoreError> {
     for finding in snapshot
         .verify_chain()?
         .into_iter()
-        .chain(snapshot.verify_index()?)
+        .chain(snapshot.verify_marks()?)
     {
         report.add(finding);
     }

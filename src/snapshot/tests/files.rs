@@ -217,12 +217,12 @@ fn an_older_format_is_migrated_step_by_step_after_a_backup() {
     ));
 }
 
-/// Writes a store as format 1 did: every entry by itself, all names in records and in the history as texts, and nothing
-/// that leads to the entries of an object. Returns the number of records.
+/// Writes a store as format 1 did: every entry by itself, all names in records and in the history as texts, and no
+/// marks beside the history. Returns the number of records.
 fn write_format_1(folder: &Path, entries: &[(Table, Vec<u8>, Vec<u8>)]) -> u64 {
     let db = ::sled::open(folder).unwrap();
     let mut records = 0;
-    for (table, key, value) in entries.iter().filter(|(table, ..)| *table != Table::HistoryOf) {
+    for (table, key, value) in entries.iter().filter(|(table, ..)| *table != Table::HistoryMarks) {
         records += 1;
         let value = match *table {
             Table::Objects => {
@@ -482,13 +482,15 @@ fn an_export_has_a_line_for_everything_and_goes_on_over_damage() {
 #[test]
 fn the_self_check_finds_what_does_not_agree() {
     type Spoil = fn(&mut WriteBatch);
-    let spoils: [(&str, Spoil); 10] = [
-        (
-            "an entry that the history of its object does not lead to",
-            |batch| batch.delete(Table::HistoryOf, keys::history_of(&id(1), 0)),
-        ),
-        ("a place in the history that leads nowhere", |batch| {
-            batch.put(Table::HistoryOf, keys::history_of(&id(1), 7), "")
+    let spoils: [(&str, Spoil); 11] = [
+        ("marks of a record are gone", |batch| {
+            batch.delete(Table::HistoryMarks, keys::number(0))
+        }),
+        ("marks of others", |batch| {
+            batch.put(Table::HistoryMarks, keys::number(0), [1, 2, 3, 4])
+        }),
+        ("marks of nothing", |batch| {
+            batch.put(Table::HistoryMarks, keys::number(7), "")
         }),
         ("a hold that does not decode", |batch| {
             let key = [&[2], keys::object(User, &id(1)).as_slice()].concat();

@@ -20,14 +20,17 @@ use crate::ports::StoreError;
 use crate::ports::Table;
 use crate::ports::WriteBatch;
 use crate::reconcile::operation::Change;
+use crate::reconcile::operation::MEMBERS;
 use crate::snapshot::counts::Heads;
 use crate::snapshot::history::Batch;
 use crate::snapshot::history::BatchValues;
+use crate::snapshot::history::Entry;
 use crate::snapshot::history::NewEntry;
 use crate::snapshot::history::Values;
 use crate::snapshot::history::index;
 use crate::snapshot::keys;
 use crate::snapshot::kv::memory::MemoryStore;
+use crate::snapshot::query::Query;
 use crate::snapshot::record;
 use crate::snapshot::store::Snapshot;
 
@@ -331,23 +334,65 @@ fn the_entries_of_an_object_are_found_without_those_of_others() {
         );
     }
     assert!(snapshot.last_of(User, &id(8), 9).unwrap().is_empty());
-    assert_eq!(snapshot.verify_index().unwrap(), Vec::<String>::new());
+    assert_eq!(snapshot.verify_marks().unwrap(), Vec::<String>::new());
 
-    // What is dropped from the chain is dropped from where it leads to.
+    // What is dropped from the chain has no marks.
     assert!(snapshot.prune_history(Timestamp(5_000)).unwrap() > 0);
     for of in 0..7 {
         assert_eq!(last(of, usize::MAX), walked(&snapshot, of));
     }
-    assert_eq!(snapshot.verify_index().unwrap(), Vec::<String>::new());
+    assert_eq!(snapshot.verify_marks().unwrap(), Vec::<String>::new());
 
-    // What it leads to is made anew of the chain alone.
-    let rows = store.scan(Table::HistoryOf, &[], None, usize::MAX).unwrap();
+    // It is made anew of the chain alone.
+    let rows = store.scan(Table::HistoryMarks, &[], None, usize::MAX).unwrap();
     let mut gone = WriteBatch::default();
     for (key, _) in &rows {
-        gone.delete(Table::HistoryOf, key.clone());
+        gone.delete(Table::HistoryMarks, key.clone());
     }
     store.commit(gone, Durability::Synced).unwrap();
-    assert!(!snapshot.verify_index().unwrap().is_empty());
+    assert!(!snapshot.verify_marks().unwrap().is_empty());
     index::build(&store).unwrap();
-    assert_eq!(store.scan(Table::HistoryOf, &[], None, usize::MAX).unwrap(), rows);
+    assert_eq!(
+        store.scan(Table::HistoryMarks, &[], None, usize::MAX).unwrap(),
+        rows
+    );
+}
+
+#[test]
+fn members_who_come_and_leave_are_found() {
+    let snapshot = open(&MemoryStore::new());
+    let members = |before: &[u64], after: &[u64]| {
+        let list = |ids: &[u64]| Value::List(ids.iter().map(|n| Value::text(id(*n).to_string())).collect());
+        Change {
+            attribute: MEMBERS.into(),
+            before: list(before),
+            after: list(after),
+        }
+    };
+    let mut tx = snapshot.tx().unwrap();
+    for n in 0..300 {
+        let mut new = entry(n);
+        (new.kind, new.object) = (Some(Group), Some(id(900 + n % 3)));
+        new.values.changes = vec![members(&[n], &[n + 1, n + 2])];
+        tx.append_history(vec![new]);
+    }
+    tx.commit(Durability::Synced).unwrap();
+    let found = |of: &[u64]| {
+        let query = Query {
+            objects: Some(of.iter().map(|n| id(*n)).collect()),
+            ..Query::default()
+        };
+        let mut seqs = Vec::new();
+        let show = |entry: &Entry, _: Option<&Values>| {
+            seqs.push(entry.seq);
+            Ok(())
+        };
+        snapshot.search_history(&query, show).unwrap();
+        seqs
+    };
+    assert_eq!(found(&[7]), [5, 6, 7]);
+    assert_eq!(found(&[7, 100]), [5, 6, 7, 98, 99, 100]);
+    assert_eq!(found(&[901]).len(), 100);
+    assert!(found(&[500]).is_empty());
+    assert_eq!(snapshot.verify_marks().unwrap(), Vec::<String>::new());
 }

@@ -102,6 +102,8 @@ async fn a_heal_that_undoes_another_is_sent_once() {
 /// Runs a cycle with a fault at the target, and waits until nothing of it can be under way.
 async fn through(world: &mut World, fault: fn(&mut ScimFaults)) -> Ran {
     world.retry.budget = Duration::from_millis(40);
+    // What may be under way is waited for by the clock on the wall.
+    world.request_timeout = Duration::from_millis(500);
     world.restart();
     world.workspace.update_faults(fault);
     let ran = world.cycle().await;

@@ -611,6 +611,7 @@ async fn a_resource_created_again_without_an_answer_is_not_missed_a_second_time(
     world.clock.advance(Duration::from_secs(24 * 3600));
     // The fault does not end: it is tried again for the whole budget.
     world.retry.budget = Duration::from_millis(50);
+    world.request_timeout = Duration::from_millis(500);
     world.restart();
     world
         .workspace

@@ -22,7 +22,6 @@ pub(super) const BLOCKED: &[Table] = &[
     Table::Removals,
     Table::Scope,
     Table::Assignments,
-    Table::HistoryOf,
 ];
 
 /// The mark of a block's key, added to the table's number: format 1 has single entries under the number itself.
