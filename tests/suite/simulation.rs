@@ -9,6 +9,8 @@
 //! two programs that print the same did the same.
 
 mod both_ways;
+mod cell_laws;
+mod cells;
 pub mod dice;
 mod directory;
 mod enrolment;

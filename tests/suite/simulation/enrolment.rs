@@ -155,8 +155,8 @@ impl EnrolmentEvidence for Tenant {
 
 #[async_trait]
 impl Writer for Tenant {
-    async fn set(&self, _: &[UserWrite]) -> Result<Vec<Sent>, SourceError> {
-        unreachable!("no attribute goes back in these worlds")
+    async fn set(&self, writes: &[UserWrite]) -> Result<Vec<Sent>, SourceError> {
+        self.set_properties(writes).await
     }
 
     /// Each write of a batch has an outcome of its own, and the process may die between any two.
@@ -220,7 +220,7 @@ fn down() -> SourceError {
 }
 
 impl Inner {
-    fn fault(&mut self) -> Option<SourceError> {
+    pub fn fault(&mut self) -> Option<SourceError> {
         let weather = self.weather;
         let dice = &mut self.enrolment.dice;
         if dice.chance(weather.source_down) {
@@ -421,13 +421,9 @@ impl Inner {
     /// Somebody whom the service knows gets a key.
     fn enrols(&mut self) {
         let Some(user) = self.somebody() else { return };
-        if self.service.owned_by(&user).is_empty() {
-            return;
-        }
-        let name = self
-            .directory
-            .now(&user)
-            .map(|user| user.text("userPrincipalName").to_owned());
+        let owned = self.service.owned_by(&user);
+        let Some((_, held)) = owned.first() else { return };
+        let name = Some(held.user_name.clone());
         let dice = &mut self.enrolment.dice;
         let address = name.map(|name| {
             if dice.chance(50) {
@@ -542,7 +538,7 @@ fn shown(id: u64, key: &Key) -> SecurityKey {
     }
 }
 
-fn refused(status: u16) -> Sent {
+pub fn refused(status: u16) -> Sent {
     Sent::Refused {
         status,
         what: "an answer of Graph".into(),

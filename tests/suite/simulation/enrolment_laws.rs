@@ -186,15 +186,13 @@ impl Laws {
         }
     }
 
-    /// The names, as they are now, under which somebody's active keys are listed.
+    /// The names under which somebody's active keys are listed.
     fn names_of_keys(&self, user: &SourceId, directory: &Directory) -> BTreeSet<String> {
-        let name = directory
-            .now(user)
-            .map(|entity| entity.text("userPrincipalName").to_lowercase());
+        let names: BTreeSet<String> = directory.names_of(user).map(str::to_lowercase).collect();
         let all = self.keys.iter().flat_map(BTreeMap::values);
         all.filter(|key| key.owner.as_ref() == Some(user) && key.state == KeyState::Active)
             .filter_map(|key| key.address.as_ref().map(|address| address.to_lowercase()))
-            .filter(|address| name.as_ref() == Some(address))
+            .filter(|address| names.contains(address))
             .collect()
     }
 
@@ -383,6 +381,9 @@ impl Inner {
             return None;
         }
         let states = enrolment.states_of(user);
+        if states.contains(&KeyState::Other) {
+            return None;
+        }
         if !entity.enabled() || enrolment.never.contains(user) || states.is_empty() {
             return Some(false);
         }

@@ -102,7 +102,9 @@ impl SourceDirectory for Graph {
         let mut inner = self.0.lock();
         inner.trace.note(|| format!("look up {kind} {ids:?}: {answer:?}"));
         let now = inner.clock.now();
-        for (id, existence) in answer.iter().flatten() {
+        // What the way back asks for says nothing of the scope, and no other direction goes by it.
+        let is_back = kind == ObjectKind::User && !select.iter().any(|name| name == "department");
+        for (id, existence) in answer.iter().flatten().filter(|_| !is_back) {
             inner.judge.asked(id, existence, now);
         }
         answer

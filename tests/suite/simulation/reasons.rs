@@ -47,22 +47,22 @@ const JUDGED: [&str; 17] = [
 const JUDGED_BY_FIELD: [&str; 2] = ["source_changed", "conflict"];
 
 /// Nothing in these worlds causes them: the configuration stays, users match by userName alone, nobody links by hand, undoes or
-/// waits for the clock, and nothing goes back.
-const NEVER: [&str; 10] = [
+/// waits for the clock.
+const NEVER: [&str; 6] = [
     "adopt_user",
-    "both_moved",
-    "clear_entra",
     "config_changed",
-    "edited_at_target",
     "hold_released",
     "linked_by_hand",
     "time_passed",
-    "two_writers",
     "undone",
 ];
 
-/// Of members of the enrolled group: judged where the change is carried out (`enrolment_laws.rs`).
-const OF_THE_GROUP: [&str; 6] = [
+/// Of what goes back: judged where it is carried out (`enrolment_laws.rs`, `cell_laws.rs`).
+const OF_THE_WAY_BACK: [&str; 10] = [
+    "both_moved",
+    "clear_entra",
+    "edited_at_target",
+    "two_writers",
     "holds_key",
     "key_gone",
     "key_blocked",
@@ -94,7 +94,13 @@ const NOT_JUDGED: [&str; 16] = [
 
 #[test]
 fn every_reason_stands_in_exactly_one_list() {
-    let lists = [&JUDGED[..], &JUDGED_BY_FIELD, &NEVER, &OF_THE_GROUP, &NOT_JUDGED];
+    let lists = [
+        &JUDGED[..],
+        &JUDGED_BY_FIELD,
+        &NEVER,
+        &OF_THE_WAY_BACK,
+        &NOT_JUDGED,
+    ];
     let listed: Vec<&str> = lists.concat();
     let known: BTreeSet<&str> = CODES.into_iter().collect();
     assert_eq!(listed.iter().copied().collect::<BTreeSet<_>>(), known);

@@ -298,6 +298,10 @@ impl Inner {
         if let Ok(id) = &done {
             self.judge
                 .written(write, id, &before, &self.service, &self.directory, late);
+            let held = self.service.held.get(id);
+            if let Some((owner, held)) = held.and_then(|held| Some((held.owner()?, held))) {
+                self.cells.laws.holds(owner, &held.nick);
+            }
         }
         done
     }
@@ -351,6 +355,12 @@ impl Inner {
             }
         }
         let says_total = torn || !self.dice.chance(self.weather.torn / 4);
+        for shown in page.iter().filter(|_| kind == ObjectKind::User) {
+            let held = self.service.held.get(shown.id.as_str());
+            if let Some((owner, held)) = held.and_then(|held| Some((held.owner()?, held))) {
+                self.cells.laws.listed(owner, &held.nick);
+            }
+        }
         let entries = page.len() as u64;
         let said = if self.weather.torn > 0 || odd.lists_oddly() {
             Numbers::Right

@@ -27,6 +27,8 @@ pub struct Resource {
     pub active: bool,
     pub display: String,
     pub title: String,
+    /// What is carried back.
+    pub nick: String,
     pub manager: String,
     pub members: BTreeSet<String>,
     /// Made by another hand.
@@ -48,6 +50,7 @@ impl Resource {
             active: true,
             display: String::new(),
             title: String::new(),
+            nick: String::new(),
             manager: String::new(),
             members: BTreeSet::new(),
             foreign: false,
@@ -72,6 +75,7 @@ impl Resource {
         };
         text("externalId", &self.external_id);
         text("title", &self.title);
+        text("nickName", &self.nick);
         match self.kind {
             ObjectKind::User => {
                 text("userName", &self.user_name);
@@ -102,6 +106,7 @@ impl Resource {
             active: sent.active,
             display: or(&sent.display, &self.display),
             title: or(&sent.title, &self.title),
+            nick: or(&sent.nick, &self.nick),
             manager: or(&sent.manager, &self.manager),
             ..self.clone()
         }
@@ -114,6 +119,7 @@ impl Resource {
             "externalId" => self.external_id = text,
             "displayName" => self.display = text,
             "title" => self.title = text,
+            "nickName" => self.nick = text,
             "active" => self.active = value.as_bool() != Some(false),
             MANAGER => self.manager = text,
             other => panic!("the mapping has no {other}"),
@@ -335,6 +341,7 @@ impl Service {
         resource.external_id = text("externalId");
         resource.display = text("displayName");
         resource.title = text("title");
+        resource.nick = text("nickName");
         resource.active = body["active"] != json!(false);
         let manager = &body[ENTERPRISE]["manager"];
         resource.manager = manager

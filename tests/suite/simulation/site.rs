@@ -20,6 +20,7 @@ use melonsync::snapshot::kv::memory::MemoryStore;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use super::cells::Cells;
 use super::dice::Dice;
 use super::directory::Directory;
 use super::enrolment::Enrolment;
@@ -44,6 +45,7 @@ pub struct Inner {
     pub odd: Dice,
     /// What the way back sees.
     pub enrolment: Enrolment,
+    pub cells: Cells,
     pub weather: Weather,
     pub directory: Directory,
     pub rounds: Rounds,

@@ -16,6 +16,7 @@ use melonsync::engine::job::Order;
 use melonsync::engine::job::Report;
 use melonsync::engine::summary::Outcome;
 use melonsync::mapping::Mapping;
+use melonsync::mapping::TargetPath;
 use melonsync::mapping::filter::Filter;
 use melonsync::model::clock::Clock;
 use melonsync::model::clock::Timestamp;
@@ -41,6 +42,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::both_ways::has_both;
+use super::cells::Cells;
+use super::cells::PATH;
 use super::dice::Dice;
 use super::directory::Directory;
 use super::directory::Life;
@@ -81,6 +84,9 @@ source = "[displayName]"
 [[user]]
 target = "title"
 source = "[jobTitle]"
+[[user]]
+target = "nickName"
+source = "[officeLocation]"
 [[user]]
 target = "externalId"
 source = "[objectId]"
@@ -174,6 +180,14 @@ fn apart(seed: u64) -> Dice {
     Dice::new(seed.rotate_left(17) ^ 0x00AD_0B7E_D6A0_0B5E)
 }
 
+/// Nobody holds a nickname in the first life of a world, and in the second one it belongs to the target.
+fn mapping() -> Mapping {
+    let path: TargetPath = PATH.parse().unwrap();
+    Mapping::from_toml("simulated", MAPPING)
+        .unwrap()
+        .belonging_to_target(&[&path])
+}
+
 fn policy(dice: &mut Dice, apart: &mut Dice) -> Policy {
     let mut policy = Policy {
         on_soft_delete: *dice
@@ -250,6 +264,7 @@ impl World {
             apart: apart.fork(),
             odd: odd_dice,
             enrolment: Enrolment::of(seed),
+            cells: Cells::of(seed),
         };
         populate(&mut inner);
         inner.groups_of_another_hand();
@@ -260,7 +275,7 @@ impl World {
         let job = Job {
             name: "simulated".to_owned(),
             enforce: true,
-            mapping: Arc::new(Mapping::from_toml("simulated", MAPPING).unwrap()),
+            mapping: Arc::new(mapping()),
             policy,
             scope: Arc::new(ScopeRules {
                 user_filter: Some(filter),
@@ -344,6 +359,7 @@ impl World {
             // What happened when is not to be told any more.
             self.ledger.clear();
             self.site.lock().enrolment.laws.forget_counts();
+            self.site.lock().cells.laws.forget_counts();
             self.note(|| format!("the clock jumps by {hours} h"));
         }
     }
@@ -485,7 +501,9 @@ impl World {
         (inner.dead, inner.dies_in, inner.stops_in) = (false, None, None);
         inner.strand();
         inner.strand_memberships();
+        inner.strand_values();
         inner.enrolment.laws.broke_off(power);
+        inner.cells.laws.died(power);
         inner.judge.died();
         drop(inner);
         self.site.forget_death();
@@ -499,7 +517,10 @@ impl World {
         if report.error.is_some() {
             inner.enrolment.laws.broke_off(false);
         } else if apply {
-            let found = inner.enrolment.laws.end(self.job.policy.guard_window);
+            let window = self.job.policy.guard_window;
+            let found = inner.enrolment.laws.end(window);
+            inner.judge.found.extend(found);
+            let found = inner.cells.laws.end(window);
             inner.judge.found.extend(found);
         }
     }
