@@ -1,5 +1,7 @@
 //! A sample Entra tenant and a sample IDmelon workspace on loopback, and a job between them.
 
+pub mod way_back;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -12,10 +14,12 @@ use super::error::ErrorKind;
 use super::error::ErrorText;
 use super::install;
 use crate::engine::job::Job;
+use crate::sandbox::DEFAULT_API_KEY;
 use crate::sandbox::SampleOptions;
 use crate::sandbox::sample_config;
 use crate::sandbox::server::Server;
 use crate::sandbox::tenant::Tenant;
+use crate::sandbox::way_back_config;
 use crate::sandbox::workspace;
 use crate::sandbox::workspace::Workspace;
 use crate::settings::Settings;
@@ -47,11 +51,8 @@ impl Servers {
             assigned: true,
             ..SampleOptions::default()
         });
-        // For the way back, which is there to be switched on.
-        for right in ["User-Phone.ReadWrite.All", "User.ReadUpdate.All"] {
-            tenant.grant_writer(right);
-        }
         let workspace = Workspace::new();
+        way_back::furnish(&tenant, &workspace);
         tenant.provision_into(&workspace);
         let refused = |error: std::io::Error| {
             let shown = ErrorText {
@@ -80,6 +81,24 @@ impl Servers {
         let scim = format!("{}{}", self.scim.url, workspace::BASE_PATH);
         sample_config(&self.graph.url, &self.graph.url, &scim, &self.tenant)
     }
+
+    /// The same with the way back switched on, which these keys are added to, and with the secrets in files of this folder.
+    fn own_config(&self, keys: &str, folder: &Path) -> Result<String, AppError> {
+        let back = way_back_config(&self.scim.url, &self.tenant);
+        let mut text = format!("{}\n{back}{keys}", self.config());
+        for (name, secret) in [
+            ("ENTRA_CLIENT_SECRET", self.tenant.client_secret()),
+            ("ENTRA_WRITER_SECRET", self.tenant.writer_credentials().1),
+            ("IDMELON_SCIM_TOKEN", self.workspace.token()),
+            ("IDMELON_API_KEY", DEFAULT_API_KEY.to_owned()),
+        ] {
+            let path = folder.join(name);
+            std::fs::write(&path, secret).map_err(|error| folder_failure(&error))?;
+            let file = format!("{{ file = {:?} }}", path.display().to_string());
+            text = text.replace(&format!("{{ env = \"{name}\" }}"), &file);
+        }
+        Ok(text)
+    }
 }
 
 /// The error of a temporary folder that cannot be made.
@@ -96,23 +115,13 @@ pub fn folder_failure(error: &std::io::Error) -> AppError {
     )
 }
 
-/// The job between the two sample servers, from the very config that `sandbox` prints; and the folder of its secrets, which are
+/// The job between the two sample servers, from the very config that `sandbox` prints, with its way back; and the folder of its secrets, which are
 /// read for as long as it runs.
 pub fn job(servers: &Servers, state: &Path) -> Result<(Job, TempDir), AppError> {
-    let secrets = [
-        ("ENTRA_CLIENT_SECRET".to_owned(), servers.tenant.client_secret()),
-        ("IDMELON_SCIM_TOKEN".to_owned(), servers.workspace.token()),
-    ];
     let held = StateFolder::hold(state)?;
     // Inside the state's folder: where that is kept elsewhere, there need be no temporary one.
     let folder = tempfile::tempdir_in(state).map_err(|error| folder_failure(&error))?;
-    let mut text = servers.config();
-    for (name, secret) in secrets {
-        let path = folder.path().join(&name);
-        std::fs::write(&path, secret).map_err(|error| folder_failure(&error))?;
-        let file = format!("{{ file = {:?} }}", path.display().to_string());
-        text = text.replace(&format!("{{ env = \"{name}\" }}"), &file);
-    }
+    let text = servers.own_config(way_back::AT_ONCE, folder.path())?;
     let settings = Settings::parse("the demo's own settings", &text, &BTreeMap::new(), false)?;
     let (name, job) = install::choose(&settings, None)?;
     let snapshot = install::open(&held, name)?;
@@ -136,25 +145,15 @@ pub struct Tour {
     pub token: String,
 }
 
-/// Writes settings for a daemon between the two sample servers into a folder: the job that `sandbox` prints, every few seconds,
-/// with a guard that a mass disable meets, and the dashboard at this address.
+/// Writes settings for a daemon between the two sample servers into a folder: the job that `sandbox` prints with its way
+/// back, every few seconds, with a guard that a mass disable meets, and the dashboard at this address.
 pub fn tour(servers: &Servers, folder: &Path, state: &Path, listen: SocketAddr) -> Result<Tour, AppError> {
     let random: [u8; 32] = rand::random();
     let token: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
-    let mut text = servers.config().replace(
+    let text = servers.own_config(way_back::IN_THE_TOUR, folder)?.replace(
         "mode = \"enforce\"",
         "mode = \"enforce\"\nschedule = \"*/5 * * * * *\"\nfull_schedule = \"30 */2 * * * *\"",
     );
-    for (name, key, secret) in [
-        ("ENTRA_CLIENT_SECRET", "entra", servers.tenant.client_secret()),
-        ("IDMELON_SCIM_TOKEN", "scim", servers.workspace.token()),
-    ] {
-        std::fs::write(folder.join(key), &secret).map_err(|error| folder_failure(&error))?;
-        text = text.replace(
-            &format!("{{ env = \"{name}\" }}"),
-            &format!("{{ file = {:?} }}", folder.join(key).display().to_string()),
-        );
-    }
     std::fs::write(folder.join("token"), &token).map_err(|error| folder_failure(&error))?;
     let config = folder.join("melonsync.toml");
     let state = state.display().to_string();
@@ -168,12 +167,13 @@ pub fn tour(servers: &Servers, folder: &Path, state: &Path, listen: SocketAddr) 
 }
 
 /// What happens in the tour, a step every few seconds: people join, move and leave, somebody edits the target by hand, the
-/// target refuses one record, and then a whole department is disabled.
+/// target refuses one record, and then a whole department is disabled. And what comes back: [`way_back`].
 pub fn happen(servers: &Servers, step: u64) {
     let Servers {
         tenant, workspace, ..
     } = servers;
     tenant.mutate(0.005, step);
+    way_back::happen(servers, step);
     let ids = tenant.user_ids();
     match step {
         // Somebody at the target knows better.

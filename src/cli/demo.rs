@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
-use tokio_util::sync::CancellationToken;
 
 use super::exit::Exit;
 use super::process;
@@ -22,13 +21,14 @@ use crate::app::cycles::Extent;
 use crate::app::cycles::Job;
 use crate::app::demo;
 use crate::app::demo::Servers;
+use crate::app::demo::way_back;
 use crate::app::error::AppError;
 use crate::app::service::OpenDoors;
 
 /// `demo`.
 #[derive(Debug, Clone, Args)]
 pub struct Demo {
-    /// One full cycle, print the summary, exit.
+    /// One full cycle, print the summary and what comes back, exit.
     #[arg(long)]
     pub once: bool,
     /// Users in the sample tenant.
@@ -64,19 +64,33 @@ pub fn run(args: &Demo, open_doors: OpenDoors, report: &mut Report) -> Result<Ex
             return tour::run(&servers, state, open_doors, report).await;
         }
         let (job, _secrets) = demo::job(&servers, state)?;
-        one_cycle(&job, process::stop_on_signal(), report).await
+        once(&servers, &job, report).await
     })
 }
 
-async fn one_cycle(job: &Job, stop: CancellationToken, report: &mut Report) -> Result<Exit, AppError> {
+/// One full cycle, and then what comes back.
+async fn once(servers: &Servers, job: &Job, report: &mut Report) -> Result<Exit, AppError> {
     let watcher = Arc::new(Progress::new(report.progress()));
     let asking = Asking {
         id: None,
         actor: Actor::local_user(),
-        stop,
+        stop: process::stop_on_signal(),
         watcher: Arc::clone(&watcher) as _,
     };
-    let done = cycles::sync(job, Extent::Changes, Allowing::default(), asking).await;
+    let done = cycles::sync(job, Extent::Full, Allowing::default(), asking.clone()).await;
+    let findings = watcher.findings();
+    if done.error.is_some() {
+        watcher.clear();
+        return sync::shown(&done, &findings, report);
+    }
+    let told = way_back::told(servers, job, &asking).await;
     watcher.clear();
-    sync::shown(&done, &watcher.findings(), report)
+    let exit = sync::shown(&done, &findings, report)?;
+    let told = told?;
+    if report.is_json() {
+        report.note(&told);
+    } else {
+        report.text(&told);
+    }
+    Ok(exit)
 }

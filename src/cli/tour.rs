@@ -30,7 +30,10 @@ and then a script disables a tenth of everybody at once. Try:
   3. Drift: the three who were edited by hand, with what healing would write.
   4. Escrow: the record that the target refuses, and what to do.
   5. People and groups: search somebody; the first sentence says why they are at the target, or why not.
-  6. Timeline: what happened, newest first; `Sync now` and watch the cycle.
+  6. The way back, every ten seconds: two people enrol a key and join the group \"Key holders\" in Entra; a mobile number edited in the
+     workspace arrives in Entra once; a key is given back while the listing of keys is short, and nobody leaves before it is whole
+     (about a minute and a half later). Timeline has each of them, and People says it of one.
+  7. Timeline: what happened, newest first; `Sync now` and watch the cycle.
 The tenant goes on changing; Ctrl-C ends the demo.";
 
 /// Runs the daemon until it is stopped.

@@ -18,6 +18,7 @@
 //! | tenant | `POST /sandbox/azure {"do":"start"}`, `pause`, `cycle`, `begin`, `end` | Azure's own provisioning job, which provisions into the workspace |
 //! | tenant | `POST /sandbox/forget-tokens` | every delta token is refused from now on |
 //! | workspace | `GET /sandbox/workspace` | all users and groups as they are stored |
+//! | workspace | `POST /sandbox/enrol {"owner":ADDRESS,"present":false}` | a security key for the person with this address, or none |
 //! | workspace | `POST /sandbox/record-bodies` | the request log keeps the bodies of writes from now on |
 
 use std::collections::BTreeMap;

@@ -20,7 +20,9 @@ pub mod tenant;
 mod tests;
 pub mod workspace;
 
+pub use config::KEY_HOLDERS;
 pub use config::sample_config;
+pub use config::way_back_config;
 pub use faults::Fault;
 pub use faults::FaultsError;
 pub use faults::FormerManager;

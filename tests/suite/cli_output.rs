@@ -21,6 +21,7 @@ mod not_kept;
 mod quarantine;
 mod redaction;
 mod saved_plan;
+mod shown_back;
 mod standing;
 mod state;
 mod undo;

@@ -16,6 +16,19 @@ pub(super) fn answer(workspace: &Workspace, call: &Call) -> Answer {
             workspace.update_options(|options| options.record_bodies = true);
             control::answer(&json!({}))
         }
+        ("POST", "enrol") => {
+            let asked = control::fields(call);
+            let owner = asked["owner"].as_str().unwrap_or_default();
+            if asked["present"] == false {
+                workspace
+                    .keys_of(owner)
+                    .iter()
+                    .for_each(|key| workspace.delete_key(key));
+            } else {
+                workspace.enrol_key(owner);
+            }
+            control::answer(&json!({"keys": workspace.keys_of(owner)}))
+        }
         _ => control::common(&workspace.inner.log, call),
     }
 }

@@ -83,6 +83,15 @@ impl Workspace {
         }
     }
 
+    /// Returns the ids of the keys of the person with this address.
+    pub fn keys_of(&self, owner: &str) -> Vec<String> {
+        let core = self.core();
+        let theirs = core.keys.rows.iter().filter(|row| row["token"]["owner"] == owner);
+        theirs
+            .filter_map(|row| row["_id"].as_str().map(str::to_owned))
+            .collect()
+    }
+
     /// Deletes a key.
     pub fn delete_key(&self, id: &str) {
         self.core().keys.rows.retain(|row| row["_id"] != id);
