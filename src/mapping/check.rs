@@ -16,27 +16,14 @@ use super::{
     ast::{Expr, Node},
     context::{Context, Place},
     diagnostic::{Diagnostic, Span, nearest},
-    evaluate::{Inputs, Stop, evaluate},
-    functions::{FUNCTIONS, Function, Needs, REFUSED, Type, find},
+    evaluate::{Function, Inputs, Step, evaluate},
+    functions::{FUNCTIONS, REFUSED, find},
     names::{APP_ROLES, Access, Names, SourceAttribute, resolve},
     pattern::Pattern,
+    signature::{Needs, Type},
+    stop::Stop,
     token::Comparison,
 };
-
-/// A checked node, ready to be evaluated.
-#[derive(Debug, Clone)]
-pub(super) enum Step {
-    Constant(Value),
-    Pattern(Arc<Pattern>),
-    Attribute(SourceAttribute),
-    Call {
-        function: &'static Function,
-        arguments: Box<[Option<Step>]>,
-        /// The number of this random draw in the expression, in the order of the text.
-        draw: u16,
-    },
-    Compare(Box<(Step, Comparison, Step)>),
-}
 
 /// The steps of a tree, and what follows from them.
 #[derive(Debug, Clone)]

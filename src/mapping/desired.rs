@@ -7,9 +7,9 @@ use crate::model::object::SourceObject;
 use crate::model::value::Value;
 
 use super::context::{Context, Facts};
-use super::evaluate::Stop;
-use super::evaluate::text_of;
 use super::rows::{Apply, Authority, Mapping, Row};
+use super::stop::Stop;
+use super::stop::text_of;
 
 /// One row's decision on one object.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,28 +1,60 @@
 //! Evaluates steps and an object's attributes to a value. No step is taken twice, and none that the result does not
-//! need.
+//! need. A function, its call and the steps of its arguments are each made of the others, so they stand together.
 
-use std::{borrow::Cow, cmp::Ordering};
+use std::{borrow::Cow, cmp::Ordering, sync::Arc};
 
 use crate::model::value::Value;
 
 use super::{
-    check::Step,
     context::{Context, Place, Stream},
-    functions::{Function, printed_date},
+    functions::moment::parse_printed,
     names::SourceAttribute,
     pattern::Pattern,
+    signature::{Judge, Needs, Parameter, Type},
+    stop::{Stop, text_of},
     token::Comparison,
 };
 
-/// Why an expression gave no value.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Stop {
-    /// It needs a property that was never read: nothing may be derived (docs/design/cycle.md, "Reading the source").
-    Unknown(String),
-    /// It decided that nothing must flow.
-    NoFlow,
-    /// It cannot be computed for these values; the text describes why, without the values.
-    Failed(String),
+/// One function.
+pub struct Function {
+    /// Its name; case matters.
+    pub name: &'static str,
+    /// Its parameters, in order.
+    pub parameters: &'static [Parameter],
+    /// How many of the last parameters may be repeated, together; 0 for none.
+    pub repeats: usize,
+    /// The type of its result.
+    pub gives: Type,
+    /// What it depends on.
+    pub needs: Needs,
+    /// The check of its arguments, beyond their types.
+    pub judge: Option<Judge>,
+    /// Its code. Arguments are evaluated when it asks for them, so a branch that is not taken costs and fails nothing.
+    pub run: for<'a> fn(&Call<'a>) -> Answer<'a>,
+}
+
+impl std::fmt::Debug for Function {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+/// The result of a function's code.
+pub type Answer<'a> = Result<Cow<'a, Value>, Stop>;
+
+/// A checked node, ready to be evaluated.
+#[derive(Debug, Clone)]
+pub(super) enum Step {
+    Constant(Value),
+    Pattern(Arc<Pattern>),
+    Attribute(SourceAttribute),
+    Call {
+        function: &'static Function,
+        arguments: Box<[Option<Step>]>,
+        /// The number of this random draw in the expression, in the order of the text.
+        draw: u16,
+    },
+    Compare(Box<(Step, Comparison, Step)>),
 }
 
 /// The source of attributes.
@@ -174,30 +206,6 @@ fn compared_by<'a>(
     Ok(Cow::Owned(Value::Bool(compare(&left, *comparison, &right)?)))
 }
 
-/// Returns a value as the text that Entra works with: null is empty, booleans are `True` and `False`, a list of one is
-/// its element.
-///
-/// # Errors
-/// A list of several, and an object, are not text.
-pub fn text_of(value: &Value) -> Result<Cow<'_, str>, Stop> {
-    match value {
-        Value::Null => Ok(Cow::Borrowed("")),
-        Value::Bool(true) => Ok(Cow::Borrowed("True")),
-        Value::Bool(false) => Ok(Cow::Borrowed("False")),
-        Value::Integer(number) => Ok(Cow::Owned(number.to_string())),
-        Value::String(text) => Ok(Cow::Borrowed(text)),
-        Value::List(items) => match items.as_slice() {
-            [] => Ok(Cow::Borrowed("")),
-            [one] if !matches!(one, Value::List(_)) => text_of(one),
-            several => Err(Stop::Failed(format!(
-                "a list of {} values is no text",
-                several.len()
-            ))),
-        },
-        Value::Map(_) => Err(Stop::Failed("an object is no text".to_owned())),
-    }
-}
-
 /// Compares two values. Two whole numbers compare as numbers, two dates that `CDate` or `Now` printed as dates,
 /// anything else as text, where case matters and null is empty. Nothing is before or after an absent value: Entra's
 /// condition fails on it, and a start date that was never entered must not enable an account.
@@ -217,7 +225,7 @@ fn compare(left: &Value, comparison: Comparison, right: &Value) -> Result<bool, 
     }
     let order = match (left.parse::<i64>(), right.parse::<i64>()) {
         (Ok(left), Ok(right)) => left.cmp(&right),
-        _ => match (printed_date(&left), printed_date(&right)) {
+        _ => match (parse_printed(&left), parse_printed(&right)) {
             (Some(left), Some(right)) => left.cmp(&right),
             _ => left.cmp(&right),
         },

@@ -7,12 +7,13 @@ use crate::model::value::Value;
 
 use super::{
     ast::{Expr, Node},
-    check::{Checked, Step, check},
+    check::{Checked, check},
     context::{Context, Facts, Place},
     diagnostic::ExpressionError,
-    evaluate::{Inputs, Stop, evaluate},
+    evaluate::{Inputs, Step, evaluate},
     names::{Access, Names, Reference, SourceAttribute, guest_name},
     parse::parse,
+    stop::Stop,
 };
 
 /// An expression that passed every check.

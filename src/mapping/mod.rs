@@ -25,6 +25,8 @@ pub mod pattern;
 pub mod presets;
 pub mod resource;
 mod rows;
+mod signature;
+mod stop;
 pub mod token;
 pub mod trace;
 
@@ -34,7 +36,7 @@ mod tests;
 pub use context::{Context, Facts, Seed};
 pub use desired::{Desired, DesiredValue, desired, desired_in};
 pub use diagnostic::{ExpressionError, Problem, Problems};
-pub use evaluate::{Call, Stop, text_of};
+pub use evaluate::Call;
 pub use expression::Expression;
 pub use filter::{Filter, MemberOf, Verdict};
 pub use names::{Names, Reference};
@@ -44,3 +46,4 @@ pub use resource::{
     BorrowedResource, ResourceForm, json_value, plainly_holds, read_path, same, whole_element, write_resource,
 };
 pub use rows::{Apply, Authority, Drift, Mapping, Row};
+pub use stop::{Stop, text_of};

@@ -22,7 +22,7 @@ use std::fmt;
 
 use fancy_regex::{Captures, Regex, RegexBuilder};
 
-use super::evaluate::Stop;
+use super::stop::Stop;
 
 /// The most steps back in one search: values are short, and a pattern that needs more would need hours on a long value.
 const MOST_STEPS: usize = 100_000;

@@ -12,13 +12,13 @@ use crate::model::object::SourceObject;
 use crate::model::value::Value;
 
 use super::{
-    check::Step,
     context::{Context, Facts, Place},
     desired::{DesiredValue, say},
-    evaluate::{Inputs, Stop, evaluate},
+    evaluate::{Inputs, Step, evaluate},
     expression::OfObject,
     names::SourceAttribute,
     rows::Row,
+    stop::Stop,
 };
 
 /// One attribute that was read, or one part of the expression that was evaluated.

@@ -183,55 +183,59 @@ pub(super) fn html(operation: &Operation, name_of: impl Fn(SourceId) -> Option<S
             .map_or_else(String::new, |target| format!(" → {}", escaped(target.as_str()))),
         escaped(&operation.because.to_string()),
     );
-    let links = operation.verb.links();
-    if !links && !operation.changes.is_empty() {
-        out.push_str("<table><tr><th>attribute</th><th>before</th><th>after</th></tr>\n");
-        for change in &operation.changes {
-            let cell = |value: &Value| {
-                let referred = referred_name(change, value, &name_of);
-                let shown = match value {
-                    Value::Null => "<i>none</i>".to_owned(),
-                    other => escaped(&other.to_string()),
-                };
-                referred.map_or(shown.clone(), |name| format!("{shown} ({})", escaped(&name)))
-            };
-            let _ = writeln!(
-                out,
-                "<tr><td>{}</td><td class=\"before\">{}</td><td class=\"after\">{}</td></tr>",
-                escaped(&change.attribute),
-                cell(&change.before),
-                cell(&change.after)
-            );
-        }
-        out.push_str("</table>\n");
-    }
-    if !links && !operation.members.is_empty() {
-        let _ = writeln!(
-            out,
-            "<details{}><summary>{}</summary><ul>",
-            if operation.members.len() <= 20 {
-                " open"
-            } else {
-                ""
-            },
-            match operation.members.len() {
-                1 => "1 member".to_owned(),
-                many => format!("{many} members"),
-            }
-        );
-        for member in &operation.members {
-            let name = name_of(member.source).unwrap_or_default();
-            let _ = writeln!(
-                out,
-                "<li>{} <span class=\"ids\">{}</span></li>",
-                escaped(&name),
-                member.source
-            );
-        }
-        out.push_str("</ul></details>\n");
+    if !operation.verb.links() {
+        changes_table(operation, &name_of, &mut out);
+        members_list(operation, &name_of, &mut out);
     }
     out.push_str("</article>\n");
     out
+}
+
+/// What changes, attribute by attribute.
+fn changes_table(operation: &Operation, name_of: &impl Fn(SourceId) -> Option<String>, out: &mut String) {
+    if operation.changes.is_empty() {
+        return;
+    }
+    out.push_str("<table><tr><th>attribute</th><th>before</th><th>after</th></tr>\n");
+    for change in &operation.changes {
+        let cell = |value: &Value| {
+            let referred = referred_name(change, value, name_of);
+            let shown = match value {
+                Value::Null => "<i>none</i>".to_owned(),
+                other => escaped(&other.to_string()),
+            };
+            referred.map_or(shown.clone(), |name| format!("{shown} ({})", escaped(&name)))
+        };
+        let _ = writeln!(
+            out,
+            "<tr><td>{}</td><td class=\"before\">{}</td><td class=\"after\">{}</td></tr>",
+            escaped(&change.attribute),
+            cell(&change.before),
+            cell(&change.after)
+        );
+    }
+    out.push_str("</table>\n");
+}
+
+/// The members that come or leave; many are folded.
+fn members_list(operation: &Operation, name_of: &impl Fn(SourceId) -> Option<String>, out: &mut String) {
+    let (open, count) = match operation.members.len() {
+        0 => return,
+        1 => (" open", "1 member".to_owned()),
+        few @ ..=20 => (" open", format!("{few} members")),
+        many => ("", format!("{many} members")),
+    };
+    let _ = writeln!(out, "<details{open}><summary>{count}</summary><ul>");
+    for member in &operation.members {
+        let name = name_of(member.source).unwrap_or_default();
+        let _ = writeln!(
+            out,
+            "<li>{} <span class=\"ids\">{}</span></li>",
+            escaped(&name),
+            member.source
+        );
+    }
+    out.push_str("</ul></details>\n");
 }
 
 /// Something that is left alone.

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::mapping::{
     context::Facts,
-    evaluate::{Stop, text_of},
+    stop::{Stop, text_of},
 };
 use crate::model::object::SourceObject;
 use crate::model::value::Value;

@@ -1,6 +1,6 @@
 //! Texts of bounded length: each function may multiply its arguments, and calls nest.
 
-use crate::mapping::evaluate::Stop;
+use crate::mapping::stop::Stop;
 
 /// The bytes of the longest text that an expression may make: more than any directory attribute holds, and so little
 /// that a pattern which looks at the rest of the text from each of its places still ends in a moment.

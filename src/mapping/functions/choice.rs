@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use crate::model::value::Value;
 
 use super::super::evaluate::Call;
-use super::super::evaluate::Stop;
-use super::super::evaluate::text_of;
+use super::super::stop::Stop;
+use super::super::stop::text_of;
 use super::Answer;
 
 const TRUE: &Value = &Value::Bool(true);

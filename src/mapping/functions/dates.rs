@@ -8,8 +8,8 @@ use chrono::{DateTime, Datelike, Days, Months, NaiveDateTime, TimeDelta};
 use crate::model::value::Value;
 
 use super::super::evaluate::Call;
-use super::super::evaluate::Stop;
-use super::super::evaluate::text_of;
+use super::super::stop::Stop;
+use super::super::stop::text_of;
 use super::Answer;
 use super::Written;
 use super::moment;
@@ -30,14 +30,6 @@ fn read(text: &str) -> Result<NaiveDateTime, Stop> {
                 .to_owned(),
         )
     })
-}
-
-/// Parses the date of a text that these functions printed themselves; any other text is not a date.
-pub(in super::super) fn parse_printed(text: &str) -> Option<NaiveDateTime> {
-    if !text.ends_with(['M']) || !text.starts_with(|c: char| c.is_ascii_digit()) {
-        return None;
-    }
-    moment::parse(text).filter(|at| moment::print(*at) == text)
 }
 
 fn out_of_range() -> Stop {

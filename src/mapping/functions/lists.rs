@@ -6,8 +6,8 @@ use std::collections::HashSet;
 use crate::model::value::Value;
 
 use super::super::evaluate::Call;
-use super::super::evaluate::Stop;
-use super::super::evaluate::text_of;
+use super::super::stop::Stop;
+use super::super::stop::text_of;
 use super::Answer;
 use super::Written;
 

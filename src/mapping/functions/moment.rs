@@ -274,3 +274,11 @@ pub(super) fn nanoseconds(digits: &str) -> Option<u32> {
 pub(super) fn sunday_of(at: NaiveDateTime) -> Option<NaiveDateTime> {
     at.checked_sub_days(Days::new(u64::from(at.weekday().num_days_from_sunday())))
 }
+
+/// Parses the date of a text that the functions printed themselves; any other text is not a date.
+pub(in crate::mapping) fn parse_printed(text: &str) -> Option<NaiveDateTime> {
+    if !text.ends_with(['M']) || !text.starts_with(|c: char| c.is_ascii_digit()) {
+        return None;
+    }
+    parse(text).filter(|at| print(*at) == text)
+}

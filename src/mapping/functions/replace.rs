@@ -13,10 +13,10 @@ use std::borrow::Cow;
 use crate::model::value::Value;
 
 use super::super::evaluate::Call;
-use super::super::evaluate::Stop;
-use super::super::evaluate::text_of;
 use super::super::pattern::Found;
 use super::super::pattern::Pattern;
+use super::super::stop::Stop;
+use super::super::stop::text_of;
 use super::Answer;
 use super::Written;
 use super::bounded::Bounded;

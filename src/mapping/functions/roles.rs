@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 use crate::model::value::Value;
 
 use super::super::evaluate::Call;
-use super::super::evaluate::Stop;
+use super::super::stop::Stop;
 use super::Answer;
 
 /// The `type` that Entra writes for every role.

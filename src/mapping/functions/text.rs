@@ -8,8 +8,8 @@ use base64::engine::general_purpose::STANDARD;
 use crate::model::value::Value;
 
 use super::super::evaluate::Call;
-use super::super::evaluate::Stop;
-use super::super::evaluate::text_of;
+use super::super::stop::Stop;
+use super::super::stop::text_of;
 use super::Answer;
 use super::bounded::Bounded;
 

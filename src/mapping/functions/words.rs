@@ -7,8 +7,8 @@ use unicode_normalization::char::is_combining_mark;
 use crate::model::value::Value;
 
 use super::super::evaluate::Call;
-use super::super::evaluate::Stop;
-use super::super::evaluate::text_of;
+use super::super::stop::Stop;
+use super::super::stop::text_of;
 use super::Answer;
 use super::text::answer;
 use super::text::on_text;

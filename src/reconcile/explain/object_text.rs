@@ -218,25 +218,7 @@ fn attribute_text(attribute: &Attribute, out: &mut String) {
         let _ = writeln!(out, "      as sent, and so at the target");
         return;
     }
-    let mut held = Vec::new();
-    held.extend(
-        attribute
-            .sent
-            .as_ref()
-            .map(|value| format!("sent {}", value_text(value))),
-    );
-    held.extend(
-        attribute
-            .kept
-            .as_ref()
-            .map(|kept| format!("kept {}", shown_text(kept))),
-    );
-    held.extend(
-        attribute
-            .actual
-            .as_ref()
-            .map(|value| format!("at the target {}", value_text(value))),
-    );
+    let held = held_text(attribute);
     let verdict = match attribute.state {
         "write" if held.is_empty() => "to be written",
         "write" => "   to be written",
@@ -247,6 +229,23 @@ fn attribute_text(attribute: &Attribute, out: &mut String) {
     if !held.is_empty() || !verdict.is_empty() {
         let _ = writeln!(out, "      {}{verdict}", held.join("; "));
     }
+}
+
+/// What was sent, what the target kept, and what it holds.
+fn held_text(attribute: &Attribute) -> Vec<String> {
+    let sent = attribute
+        .sent
+        .as_ref()
+        .map(|value| format!("sent {}", value_text(value)));
+    let kept = attribute
+        .kept
+        .as_ref()
+        .map(|kept| format!("kept {}", shown_text(kept)));
+    let actual = attribute
+        .actual
+        .as_ref()
+        .map(|value| format!("at the target {}", value_text(value)));
+    sent.into_iter().chain(kept).chain(actual).collect()
 }
 
 /// True where the result, what was sent and what the target holds are one.
