@@ -234,7 +234,7 @@ fn keep_round(
     tx.commit(Durability::Lazy)?;
     for page in pages {
         let mut tx = snapshot.tx()?;
-        apply_page(&mut tx, kind, page)?;
+        apply_page(&mut tx, kind, page, now)?;
         tx.commit(Durability::Synced)?;
     }
     let mut touched = Vec::new();

@@ -218,9 +218,10 @@ impl<'j> Run<'j> {
     }
 
     /// A look of this cycle: a plan's counts for nothing.
-    pub(super) const fn looking(&self) -> Looking {
+    pub(super) fn looking(&self, asked: Timestamp) -> Looking {
         Looking {
-            now: self.now,
+            now: asked,
+            answered: self.job.clock.now(),
             counts: self.order.apply,
             named: false,
             believed: false,

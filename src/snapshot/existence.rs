@@ -1,6 +1,5 @@
 //! What asking for one object proves of it, and how that is stored.
 
-use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::name::Name;
@@ -53,7 +52,9 @@ pub fn apply_existence(
         // An answer that proved nothing made the life unknown, but did not change what the streams had reported before
         // it.
         let was = waited.map_or(before.object.life, |look| look.was);
-        let again = again(was, waited, moved, looking.now);
+        let again = again(was, waited, moved, looking);
+        // Until a second look is due, what is known is newer or as new: a page may have brought it since.
+        let unread = unread && !(again.is_some() && waited.as_ref().is_some_and(waits_for_values));
         // An object that is looked up only because its resource is to be deleted is known by what the streams reported.
         if again.is_none() || unread || looking.named || was != Life::Alive {
             read_values(&mut record, attributes, again.is_some() && !looking.named);
@@ -71,11 +72,14 @@ pub fn apply_existence(
             gone_since: before.object.gone_since,
             generation: before.object.generation,
             // Values that were read stay, and so does the note that they are to be read again.
-            look: waited.or(look.filter(waits_for_values)),
+            look: waited.or(look
+                .filter(waits_for_values)
+                .map(|look| waits_from(look, looking))),
             unread,
         };
         tx.lend(kind, id, &lent)?;
     }
+    look = look.map(|look| waits_from(look, looking));
     if look != waited {
         tx.put_look(kind, id, look.as_ref());
     }
@@ -101,6 +105,16 @@ fn replace(tx: &mut Tx<'_>, before: &Record, after: &Record) -> Result<bool, Sto
     Ok(changed)
 }
 
+/// A look that was made just now waits from its answer on.
+fn waits_from(look: Look, looking: Looking) -> Look {
+    let since = if look.since == looking.now {
+        looking.answered
+    } else {
+        look.since
+    };
+    Look { since, ..look }
+}
+
 /// Returns true where a look-up answers with other values than the stored ones.
 fn differs(known: &Record, read: &Attributes) -> bool {
     let other = |(name, value): (&Name, &Value)| known.object.attributes.get_named(name) != Some(value);
@@ -109,22 +123,27 @@ fn differs(known: &Record, read: &Attributes) -> bool {
 
 /// Decides whether an object is read once more, later: values of a look-up that differ from those of the streams may
 /// come from a replica that is behind, and no page comes a second time to correct them.
-fn again(was: Life, waited: Option<Look>, moved: bool, now: Timestamp) -> Option<Look> {
+fn again(was: Life, waited: Option<Look>, moved: bool, looking: Looking) -> Option<Look> {
     let waits = waited.filter(waits_for_values);
-    if was != Life::Alive || waits.is_some_and(|look| look.is_apart(now)) {
+    if was != Life::Alive || waits.is_some_and(|look| look.is_apart(looking.now)) {
         return None;
     }
     let look = Look {
         was: Life::Alive,
         seen: Some(Seen::Alive),
-        since: now,
+        since: looking.now,
     };
-    waits.map(|look| look.going_on(now)).or(moved.then_some(look))
+    match waits {
+        // Of somebody who is named the values are taken once more, and may be older than those of before.
+        Some(_) if moved && looking.named => Some(look),
+        Some(waits) => Some(waits.going_on(looking.now)),
+        None => moved.then_some(look),
+    }
 }
 
 /// Returns true for a look that waits only because its values differed. A page of a delta round brings what changed: it
 /// proves that the object lives, but not the values that the look may have taken from a replica that is behind.
-pub(super) fn waits_for_values(look: &Look) -> bool {
+fn waits_for_values(look: &Look) -> bool {
     look.was == Life::Alive && look.seen == Some(Seen::Alive)
 }
 

@@ -34,8 +34,10 @@ const LENT: &str = "plan-look/";
 /// The time of a look, and whether it counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Looking {
-    /// The cycle's time.
+    /// When the source was asked: what it answers is at least as new as its slowest replica was then.
     pub now: Timestamp,
+    /// When it had answered, which may be minutes later where it asked to slow down. A second look counts from then.
+    pub answered: Timestamp,
     /// False in a cycle that only plans.
     pub counts: bool,
     /// True if a person named the object: they know of a change that the delta query may bring later.

@@ -7,6 +7,7 @@ pub(super) mod members;
 
 use std::collections::HashSet;
 
+use crate::model::clock::Timestamp;
 use crate::model::cursor::Cursor;
 use crate::model::cursor::Stream;
 use crate::model::id::ObjectKind;
@@ -22,10 +23,11 @@ use crate::model::value::Value;
 use crate::ports::DeltaPage;
 use crate::ports::NextPage;
 use crate::ports::StoreError;
+use crate::reconcile::look::Look;
+use crate::reconcile::look::Seen;
 
 use self::members::{Members, apply_members};
 use super::{
-    existence::waits_for_values,
     look::LookReads,
     moved::{mark_source, same},
     read::Reads,
@@ -71,8 +73,9 @@ struct Round<'s> {
     select: &'s [String],
     /// The attributes among the selected properties, without references and the id.
     attributes: Vec<Name>,
-    /// True if looks wait for a second one: a page that brings their objects ends them.
+    /// True if looks wait for a second one: a page that brings their objects ends them, or makes them wait from then on.
     looks: bool,
+    now: Timestamp,
 }
 
 impl Round<'_> {
@@ -81,11 +84,17 @@ impl Round<'_> {
     }
 }
 
-/// Stores a page of the round that the stream of this kind is in (see [`super::round`]), and the next link.
+/// Stores a page of the round that the stream of this kind is in (see [`super::round`]), and the next link. `now` is when it was
+/// read.
 ///
 /// # Errors
 /// As [`Reads`]. Nothing has happened before the transaction is committed.
-pub fn apply_page(tx: &mut Tx<'_>, kind: ObjectKind, page: DeltaPage) -> Result<PageOutcome, StoreError> {
+pub fn apply_page(
+    tx: &mut Tx<'_>,
+    kind: ObjectKind,
+    page: DeltaPage,
+    now: Timestamp,
+) -> Result<PageOutcome, StoreError> {
     let mut stream = tx.stream(kind)?;
     let full = matches!(stream.cursor, Cursor::Start | Cursor::Listing { .. });
     let round = Round {
@@ -94,6 +103,7 @@ pub fn apply_page(tx: &mut Tx<'_>, kind: ObjectKind, page: DeltaPage) -> Result<
         select: &stream.select,
         attributes: attributes_of(&stream.select),
         looks: tx.looks_wait()?,
+        now,
     };
     let mut outcome = PageOutcome {
         read: page.objects.len(),
@@ -167,9 +177,15 @@ fn apply_object(
     }
     if round.looks
         && let Some(look) = tx.look(kind, &object.id)?
-        && (round.full || !waits_for_values(&look))
     {
-        tx.put_look(kind, &object.id, None);
+        // A page proves that it lives. Of the values that a look may have taken from a replica that is behind it brings only
+        // what changed, but for a full round; and what it brings may be newer than what such a replica has for a while.
+        let left = (!round.full && look.seen == Some(Seen::Alive)).then_some(Look {
+            was: Life::Alive,
+            since: round.now,
+            ..look
+        });
+        tx.put_look(kind, &object.id, left.as_ref());
     }
     let mut record = before
         .clone()

@@ -146,7 +146,26 @@ fn what_is_announced_is_what_is_planned_in_every_world() {
 }
 
 /// Seeds that found a bug, and what it was.
-const FOUND: [(u64, &str); 39] = [
+const FOUND: [(u64, &str); 43] = [
+    (
+        3_206_177,
+        "a create that was never carried out was taken for the account of its name that another hand had made since, which was then deleted \
+         with the leaver it was to be for",
+    ),
+    (
+        3_156_987,
+        "a full round did not bring a user, a replica that was behind answered with an old title, and a page that brought the user without a \
+         title ended the wait for a second look: the old title stayed for good",
+    ),
+    (
+        3_240_509,
+        "a page brought a title after a first look, and the second look, at a replica that did not have it yet, put the old one back for good",
+    ),
+    (
+        3_225_867,
+        "a look counted from the beginning of its cycle and not from its answer: two of them were less than a quarter of an hour apart, and \
+         the user was taken for gone",
+    ),
     (
         918,
         "the first cycle that kept the enrolled group died over its batch: what it had opened was taken for another group's and forgotten, \

@@ -25,13 +25,16 @@ use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::id::TargetId;
 use crate::model::link::Intent;
+use crate::model::link::Kept;
 use crate::model::link::Link;
 use crate::model::link::LinkOrigin;
 use crate::model::name::Name;
+use crate::model::object::Life;
 use crate::model::value::Attributes;
 use crate::model::value::Value;
 use crate::ports::Durability;
 use crate::ports::StoreError;
+use crate::reconcile::forward::matching::EXTERNAL_ID;
 use crate::reconcile::forward::matching::Key;
 use crate::reconcile::forward::matching::fold;
 use crate::reconcile::forward::view::Absence;
@@ -39,6 +42,7 @@ use crate::reconcile::members_of;
 use crate::reconcile::operation::Change;
 use crate::reconcile::operation::Verb;
 use crate::snapshot::history::NewEntry;
+use crate::snapshot::pages::Pages;
 use crate::snapshot::read::ObjectIntent;
 use crate::snapshot::read::Reads;
 use crate::snapshot::record::DirtyCause;
@@ -181,12 +185,26 @@ fn resolve(
     keys: &[Key],
     absence: &Absence,
 ) -> Result<Resolution, StoreError> {
+    let mut nameless = None;
     for key in keys {
         let mut found = BTreeSet::new();
         for target in snapshot.readings_by(kind, key.path.as_str(), &fold(&key.value))? {
             let free = snapshot.owner(kind, &target)?.is_none_or(|owner| owner == id);
-            if free && is_ours(snapshot, kind, &target, keys)? {
-                found.insert(target);
+            if !free {
+                continue;
+            }
+            match whose(snapshot, kind, &target, keys)? {
+                Whose::Ours => {
+                    found.insert(target);
+                }
+                Whose::NotSaid => match may_be_ours(snapshot, kind, &id)? {
+                    Some(true) => {
+                        found.insert(target);
+                    }
+                    Some(false) => {}
+                    None => nameless = Some(target),
+                },
+                Whose::Anothers => {}
             }
         }
         let mut found = found.into_iter();
@@ -201,23 +219,83 @@ fn resolve(
             (None, _) => {}
         }
     }
+    if let Some(target) = nameless {
+        return Ok(Resolution::Open(format!(
+            "resource {target} has its name and does not say whose it is"
+        )));
+    }
     Ok(match absence {
         Absence::Proven(_) => Resolution::Absent,
         Absence::Unproven(why) => Resolution::Open(why.clone()),
     })
 }
 
-/// A resource that carries another externalId than was sent is somebody else's, whatever its name.
-fn is_ours(
+/// Whose a resource is by the externalId that it carries.
+enum Whose {
+    /// It carries the one that was sent.
+    Ours,
+    /// It carries none: made by our create at a service that keeps none, or by another hand.
+    NotSaid,
+    /// It carries another one, and is somebody else's, whatever its name.
+    Anothers,
+}
+
+fn whose(
     snapshot: &Snapshot,
     kind: ObjectKind,
     target: &TargetId,
     keys: &[Key],
-) -> Result<bool, StoreError> {
+) -> Result<Whose, StoreError> {
     let reading = snapshot.reading::<StoredReading>(kind, target)?;
     let held = reading.map(|reading| Value::from_json(&reading.body()["externalId"]));
     let sent = keys.first().map(|key| fold(&key.value));
-    Ok(held.is_none_or(|held| held.is_unassigned() || Some(fold(&held)) == sent))
+    Ok(match held {
+        None => Whose::Ours,
+        Some(held) if held.is_unassigned() => Whose::NotSaid,
+        Some(held) if Some(fold(&held)) == sent => Whose::Ours,
+        Some(_) => Whose::Anothers,
+    })
+}
+
+/// Whether a resource that does not say whose it is may be what the create made; `None` where that cannot be told.
+///
+/// Not so at a service that was seen to keep the externalId of another resource: another hand made it. Else it counts as made by
+/// the create of somebody who is there, who would adopt it by its name anyway. Of somebody who is gone it would be disabled or
+/// deleted next: only where the service was seen to drop an externalId.
+fn may_be_ours(snapshot: &Snapshot, kind: ObjectKind, id: &SourceId) -> Result<Option<bool>, StoreError> {
+    if any_link(snapshot, kind, |link| !link.kept.contains_key(EXTERNAL_ID))? {
+        return Ok(Some(false));
+    }
+    let brief = snapshot.brief(kind, id)?;
+    if brief.is_some_and(|brief| brief.head.life == Life::Alive) {
+        return Ok(Some(true));
+    }
+    let dropped = any_link(snapshot, kind, |link| {
+        let kept = link.kept.get(EXTERNAL_ID);
+        matches!(kept, Some(Kept::Other(value)) if value.is_unassigned())
+    })?;
+    Ok(dropped.then_some(true))
+}
+
+/// True for one link at least into which an externalId was sent.
+fn any_link(
+    snapshot: &Snapshot,
+    kind: ObjectKind,
+    is_so: impl Fn(&Link) -> bool,
+) -> Result<bool, StoreError> {
+    let mut pages = Pages::growing(|record: &Record| record.object.id);
+    while let Some(page) = pages.next_page(|after, limit| snapshot.scan_records(kind, after, limit))? {
+        let mut links = page.iter().filter_map(|record| record.link.as_ref());
+        if links.any(|link| has_external_id(link) && is_so(link)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn has_external_id(link: &Link) -> bool {
+    let sent = link.sent.get(EXTERNAL_ID);
+    sent.is_some_and(|value| !value.is_unassigned())
 }
 
 /// Open creates of a kind, and what became of them.

@@ -87,7 +87,7 @@ pub(super) async fn ask_source(
     kind: ObjectKind,
     id: SourceId,
 ) -> Result<(String, Vec<String>), CycleError> {
-    let select = run.job.select(kind);
+    let (select, asked) = (run.job.select(kind), run.job.clock.now());
     let answer = match run.job.source.look_up(kind, &[id], &select).await {
         Ok(answers) => answers
             .into_iter()
@@ -107,7 +107,7 @@ pub(super) async fn ask_source(
     }
     let looking = Looking {
         named: true,
-        ..run.looking()
+        ..run.looking(asked)
     };
     run.store(move |snapshot| {
         let Some(before) = snapshot.record(kind, &id)? else {

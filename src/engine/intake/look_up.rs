@@ -109,6 +109,7 @@ async fn ask_source_for(run: &Run<'_>, kind: ObjectKind, ids: &[SourceId]) -> Re
     let select: Vec<String> = run.job.select(kind);
     for chunk in ids.chunks(AT_A_TIME) {
         run.check_stop()?;
+        let asked = run.job.clock.now();
         let answers = run
             .job
             .source
@@ -120,7 +121,7 @@ async fn ask_source_for(run: &Run<'_>, kind: ObjectKind, ids: &[SourceId]) -> Re
                 info!(object = %id, "Whether {kind} {id} still exists is unknown, so it is kept: {why}");
             }
         }
-        let looking = run.looking();
+        let looking = run.looking(asked);
         run.store(move |snapshot| {
             let mut tx = snapshot.tx()?;
             for (id, existence) in &answers {

@@ -69,6 +69,7 @@ async fn look_at(run: &Run<'_>, kind: ObjectKind, names: &[String]) -> Result<Ve
         return Ok(ids);
     }
     let select: Vec<String> = run.job.select(kind);
+    let asked = run.job.clock.now();
     let answers = run
         .job
         .source
@@ -78,7 +79,7 @@ async fn look_at(run: &Run<'_>, kind: ObjectKind, names: &[String]) -> Result<Ve
     let looking = Looking {
         named: true,
         believed: true,
-        ..run.looking()
+        ..run.looking(asked)
     };
     let unchanged = run
         .store(move |snapshot| take(snapshot, kind, &answers, looking))

@@ -290,9 +290,10 @@ async fn next_request(
 }
 
 async fn store_page(run: &Run<'_>, kind: ObjectKind, page: DeltaPage) -> Result<Stored, CycleError> {
+    let now = run.job.clock.now();
     run.store(move |snapshot| {
         let mut tx = snapshot.tx()?;
-        let outcome = apply_page(&mut tx, kind, page)?;
+        let outcome = apply_page(&mut tx, kind, page, now)?;
         tx.commit(Durability::Synced)?;
         Ok(Stored {
             after: outcome.next,

@@ -115,7 +115,7 @@ fn pull(snapshot: &Snapshot, users: u64, groups: u64) {
 
 fn lazy_page(snapshot: &Snapshot, kind: crate::model::id::ObjectKind, page: crate::ports::DeltaPage) {
     let mut tx = snapshot.tx().unwrap();
-    crate::snapshot::page::apply_page(&mut tx, kind, page).unwrap();
+    crate::snapshot::page::apply_page(&mut tx, kind, page, Timestamp(0)).unwrap();
     tx.commit(Durability::Lazy).unwrap();
 }
 

@@ -66,7 +66,7 @@ fn pull(snapshot: &Snapshot, kind: crate::model::id::ObjectKind, generation: u32
         if let crate::ports::NextPage::More { next_link } = &mut page.next {
             *next_link = (at + 1).to_string();
         }
-        let outcome = apply_page(&mut tx, kind, page)?;
+        let outcome = apply_page(&mut tx, kind, page, crate::model::clock::Timestamp(0))?;
         assert_eq!(outcome.next == AfterPage::Finish, at + 1 == pages.len());
         tx.commit(Durability::Lazy)?;
     }

@@ -28,6 +28,7 @@ use crate::snapshot::store::Snapshot;
 fn at(minutes: i64) -> Looking {
     Looking {
         now: Timestamp(1_000_000 + minutes * 60_000),
+        answered: Timestamp(1_000_000 + minutes * 60_000),
         counts: true,
         named: false,
         believed: false,
@@ -537,8 +538,100 @@ fn a_page_ends_the_wait_for_a_second_look_and_a_due_look_is_marked() {
         Some(DirtyCause::UNREAD)
     );
     store_page(&snapshot, User, &last(vec![user(1, &[])]));
+    assert!(
+        snapshot
+            .look(User, &id(1))
+            .unwrap()
+            .is_some_and(|look| look.was == Life::Alive),
+        "the page proves that it lives, and not the values that the look brought"
+    );
+    full_round(&snapshot, User, vec![user(1, &[])]);
     assert!(!snapshot.looks_wait().unwrap());
     assert_sound(&snapshot);
+}
+
+/// Somebody is named, and what is answered differs; then a page brings a change; then a replica answers that does not have it yet.
+#[test]
+fn what_a_page_brought_after_a_look_is_not_undone_by_a_replica_that_is_behind() {
+    let snapshot = fresh();
+    let titled = |title: &str| user(1, &[("jobTitle", Value::text(title))]);
+    full_round(&snapshot, User, vec![titled("Job 3")]);
+    let looks = |minutes: i64, named: bool, title: &str| {
+        let looking = Looking { named, ..at(minutes) };
+        snapshot.mark_due_looks(looking.now).unwrap();
+        let mut tx = snapshot.tx().unwrap();
+        let answer = Existence::Alive(titled(title).attributes);
+        apply_existence(&mut tx, User, &id(1), &answer, looking).unwrap();
+        tx.commit(Durability::Synced).unwrap();
+        (
+            attribute(&snapshot, 1, "jobTitle").unwrap(),
+            snapshot.looks_wait().unwrap(),
+        )
+    };
+    assert_eq!(looks(0, true, "Job 39"), (Value::text("Job 39"), true));
+    store_page(&snapshot, User, &last(vec![titled("Job 43")])); // at minute 15
+    assert_eq!(
+        looks(16, false, "Job 39"),
+        (Value::text("Job 43"), true),
+        "no second look: the page is newer"
+    );
+    assert_eq!(
+        looks(17, true, "Job 39"),
+        (Value::text("Job 39"), true),
+        "who is named is believed, and asked again"
+    );
+    assert_eq!(looks(31, false, "Job 43"), (Value::text("Job 39"), true));
+    assert_eq!(looks(32, false, "Job 43"), (Value::text("Job 43"), false));
+    assert_sound(&snapshot);
+}
+
+/// A full round did not bring somebody, a replica that is behind answered, and a page brings them without what is unset: it is
+/// asked again.
+#[test]
+fn values_of_somebody_whom_a_full_round_did_not_bring_are_read_again() {
+    let snapshot = fresh();
+    let stale = user(1, &[("jobTitle", Value::text("Lead"))]);
+    full_round(&snapshot, User, vec![user(1, &[])]);
+    begin_full(&snapshot, User);
+    store_page(&snapshot, User, &last(vec![]));
+    snapshot.finish_round(User).unwrap();
+    let looks = |minutes: i64, answer: &DeltaObject| {
+        let mut tx = snapshot.tx().unwrap();
+        let answer = Existence::Alive(answer.attributes.clone());
+        apply_existence(&mut tx, User, &id(1), &answer, at(minutes)).unwrap();
+        tx.commit(Durability::Synced).unwrap();
+    };
+    looks(0, &stale);
+    store_page(&snapshot, User, &last(vec![user(1, &[])])); // at minute 15
+    assert!(snapshot.looks_wait().unwrap());
+    snapshot.mark_due_looks(at(30).now).unwrap();
+    looks(30, &user(1, &[("jobTitle", Value::Null)]));
+    assert_eq!(attribute(&snapshot, 1, "jobTitle"), Some(Value::Null));
+    assert!(!snapshot.looks_wait().unwrap());
+    assert_sound(&snapshot);
+}
+
+/// The source asked to slow down: its answer came minutes after the question, and a second look counts from the answer.
+#[test]
+fn a_look_waits_from_its_answer_on() {
+    let snapshot = fresh();
+    full_round(&snapshot, User, vec![user(1, &[])]);
+    begin_full(&snapshot, User);
+    store_page(&snapshot, User, &last(vec![]));
+    snapshot.finish_round(User).unwrap();
+    let looks = |asked: i64, answered: i64| {
+        let looking = Looking {
+            answered: at(answered).now,
+            ..at(asked)
+        };
+        let mut tx = snapshot.tx().unwrap();
+        apply_existence(&mut tx, User, &id(1), &Existence::HardDeleted, looking).unwrap();
+        tx.commit(Durability::Synced).unwrap();
+        record(&snapshot, User, 1).object.life
+    };
+    assert_eq!(looks(0, 5), Life::Missing);
+    assert_eq!(looks(19, 19), Life::Missing);
+    assert_eq!(looks(20, 25), Life::Gone(Removed::HardDeleted));
 }
 
 #[test]

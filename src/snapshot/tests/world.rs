@@ -130,9 +130,12 @@ pub fn begin_full(snapshot: &Snapshot, kind: ObjectKind) {
     tx.commit(Durability::Synced).unwrap();
 }
 
+/// When pages are read, where that counts: a quarter of an hour after the first look.
+pub(super) const PAGE_READ: Timestamp = Timestamp(1_000_000 + 15 * 60_000);
+
 pub fn store_page(snapshot: &Snapshot, kind: ObjectKind, page: &DeltaPage) -> PageOutcome {
     let mut tx = snapshot.tx().unwrap();
-    let outcome = apply_page(&mut tx, kind, page.clone()).unwrap();
+    let outcome = apply_page(&mut tx, kind, page.clone(), PAGE_READ).unwrap();
     tx.commit(Durability::Synced).unwrap();
     outcome
 }
