@@ -230,6 +230,23 @@ impl Verb {
         }
     }
 
+    /// Returns the verb of an update of an object of a kind that leaves a user with this access; `None` where the update does not
+    /// say.
+    #[must_use]
+    pub const fn update_to(kind: ObjectKind, active: Option<bool>) -> Self {
+        match (kind, active) {
+            (ObjectKind::User, Some(true)) => Self::EnableUser,
+            (ObjectKind::User, Some(false)) => Self::DisableUser,
+            (ObjectKind::User, None) | (ObjectKind::Group, _) => Self::update(kind),
+        }
+    }
+
+    /// Returns the verb that adds members to a group, or takes some out.
+    #[must_use]
+    pub const fn member(add: bool) -> Self {
+        if add { Self::AddMember } else { Self::RemoveMember }
+    }
+
     /// Returns the verb that takes a user's access away.
     #[must_use]
     pub const fn disable() -> Self {

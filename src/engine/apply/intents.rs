@@ -389,7 +389,7 @@ fn link_found(
         && let Some(reading) = tx.reading::<StoredReading>(kind, target)?
     {
         let moved = take_members(tx, &id, &members_of(&reading.body()), |_| false)?;
-        history.extend(clerk.members(Verb::AddMember, id, target, &moved.added));
+        history.extend(clerk.members(Verb::member(true), id, target, &moved.added));
     }
     Ok(history)
 }

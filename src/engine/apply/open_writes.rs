@@ -161,8 +161,8 @@ fn record(
         if write.members {
             let found = |member: &SourceId| adopts && !write.put_in.contains(member);
             let moved = take_members(&mut tx, &write.id, &members_of(body), found)?;
-            history.extend(clerk.members(Verb::RemoveMember, write.id, &target, &moved.removed));
-            history.extend(clerk.members(Verb::AddMember, write.id, &target, &moved.added));
+            history.extend(clerk.members(Verb::member(false), write.id, &target, &moved.removed));
+            history.extend(clerk.members(Verb::member(true), write.id, &target, &moved.added));
         }
         tx.mark_dirty(write.kind, &write.id, DirtyCause::TARGET)?;
     }
@@ -187,15 +187,11 @@ fn changes_of(write: &OpenWrite, before: &Attributes, after: &Attributes) -> Vec
 
 /// What a write was, by what it changed.
 fn verb_of(write: &OpenWrite, changes: &[Change]) -> Verb {
-    let active = changes.iter().find(|change| is_active(change));
     if write.adopts.is_some() {
         return Verb::link(write.kind);
     }
-    match (write.kind, active.and_then(|change| change.after.as_bool())) {
-        (ObjectKind::User, Some(false)) => Verb::DisableUser,
-        (ObjectKind::User, Some(true)) => Verb::EnableUser,
-        (ObjectKind::User, None) | (ObjectKind::Group, _) => Verb::update(write.kind),
-    }
+    let active = changes.iter().find(|change| is_active(change));
+    Verb::update_to(write.kind, active.and_then(|change| change.after.as_bool()))
 }
 
 /// Returns the link of the object; a new one where its adoption is seen to have gone through. Whoever was linked to the

@@ -135,8 +135,8 @@ pub(in crate::engine) fn settle(
     }
     row.not_kept.extend(not_kept.attributes);
     row.not_kept.extend(not_kept.waiting);
-    take_out(&mut row.lacking, &work.added, heals(work, Verb::AddMember));
-    take_out(&mut row.extra, &work.removed, heals(work, Verb::RemoveMember));
+    take_out(&mut row.lacking, &work.added, heals(work, Verb::member(true)));
+    take_out(&mut row.extra, &work.removed, heals(work, Verb::member(false)));
     row.not_kept_members.extend(not_kept.members);
     row.pending &= row.is_drift();
     tx.put_drift(kind, &id, &row);

@@ -114,7 +114,7 @@ impl Recorder<'_, '_> {
 
     fn review_of(&self, alike: Alike) -> Withheld {
         Withheld {
-            verb: Verb::LinkGroup,
+            verb: Verb::link(ObjectKind::Group),
             reason: alike.label().to_owned(),
             because: alike.to_string(),
             why: alike.words(),

@@ -94,13 +94,12 @@ impl Recorder<'_, '_> {
 
 /// Takes a member out of what was sent. Returns its own part of the operation.
 fn take_out(work: &mut Work, source: SourceId, comes: bool) -> Option<Operation> {
-    let (pairs, verb) = if comes {
-        (&mut work.added, Verb::AddMember)
-    } else {
-        (&mut work.removed, Verb::RemoveMember)
-    };
+    let pairs = if comes { &mut work.added } else { &mut work.removed };
     pairs.retain(|(member, _)| *member != source);
-    let operation = work.run.iter_mut().find(|operation| operation.verb == verb)?;
+    let operation = work
+        .run
+        .iter_mut()
+        .find(|operation| operation.verb == Verb::member(comes))?;
     let mut members = operation.members.iter();
     let at = members.position(|member| member.source == source)?;
     let member = operation.members.remove(at);

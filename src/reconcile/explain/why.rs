@@ -88,11 +88,13 @@ impl Planner<'_> {
     ) -> (Verb, Reason) {
         let active = changes.iter().find(|change| self.is_active(&change.attribute));
         let heals = active.is_some_and(|change| because.of(&change.attribute).heals());
-        let verb = match active.map(|change| (change.before.as_bool(), change.after.as_bool())) {
-            Some((was, Some(false))) if was != Some(false) => Verb::DisableUser,
-            Some((Some(false), Some(true))) => Verb::EnableUser,
-            _ => Verb::update(view.object.kind),
+        // Who was never known to be disabled is not enabled.
+        let switched = match active.map(|change| (change.before.as_bool(), change.after.as_bool())) {
+            Some((was, Some(false))) if was != Some(false) => Some(false),
+            Some((Some(false), Some(true))) => Some(true),
+            _ => None,
         };
+        let verb = Verb::update_to(view.object.kind, switched);
         let Some(active) = active.filter(|_| verb.switches()) else {
             return (verb, because);
         };

@@ -131,17 +131,10 @@ pub(in crate::reconcile) fn equal(a: &Value, b: &Value) -> bool {
 
 /// What an update is called that makes these changes.
 pub(in crate::reconcile) fn verb_of(kind: ObjectKind, changes: &[Change]) -> Verb {
-    if kind == ObjectKind::Group {
-        return Verb::UpdateGroup;
-    }
     let active = changes
         .iter()
         .find(|change| change.attribute.eq_ignore_ascii_case("active"));
-    match active.and_then(|change| change.after.as_bool()) {
-        Some(true) => Verb::EnableUser,
-        Some(false) => Verb::DisableUser,
-        None => Verb::UpdateUser,
-    }
+    Verb::update_to(kind, active.and_then(|change| change.after.as_bool()))
 }
 
 #[cfg(test)]
