@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value as Json;
 
+use super::scope::ScopeCompared;
 use crate::model::azure_job::AzureJob;
 use crate::model::clock::Timestamp;
 use crate::snapshot::observed::Observation;
@@ -16,6 +17,8 @@ pub const KINDS: [&str; 5] = [
     "member added",
     "member removed",
 ];
+/// The kind that has to be seen too where app roles are sent.
+pub const ROLE: &str = "role";
 
 /// What a person vouches for, because no program can see it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,11 +31,19 @@ pub enum Vouched {
     Differences,
     /// The mapping differs from Azure's on purpose.
     Mapping,
+    /// The scope is Azure's, or differs on purpose: Azure does not show all of it.
+    Scope,
 }
 
 impl Vouched {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Notify, Self::SecondToken, Self::Differences, Self::Mapping];
+    pub const ALL: [Self; 5] = [
+        Self::Notify,
+        Self::SecondToken,
+        Self::Differences,
+        Self::Mapping,
+        Self::Scope,
+    ];
 
     /// Returns its word at the surfaces.
     #[must_use]
@@ -42,6 +53,7 @@ impl Vouched {
             Self::SecondToken => "second-token",
             Self::Differences => "differences",
             Self::Mapping => "mapping",
+            Self::Scope => "scope",
         }
     }
 
@@ -66,6 +78,8 @@ pub struct Evidence {
     pub schema: Result<Schema, String>,
     /// The summary of the last full cycle.
     pub full: Option<Json>,
+    /// True where the mapping in force sends app roles.
+    pub sends_roles: bool,
     /// How far the observation has come.
     pub observation: Option<Observation>,
     /// What the comparison comes to.
@@ -91,6 +105,8 @@ pub struct Schema {
     pub same: bool,
     /// Parts that cannot be carried over, by name.
     pub left_out: Vec<String>,
+    /// How its scope compares.
+    pub scope: ScopeCompared,
 }
 
 /// The comparison, counted.

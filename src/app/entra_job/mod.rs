@@ -3,6 +3,7 @@
 
 pub mod evidence;
 pub mod lines;
+pub mod scope;
 pub mod steer;
 pub mod verdict;
 

@@ -5,6 +5,7 @@ use serde_json::json;
 use super::*;
 use crate::app::entra_job::evidence::Schema;
 use crate::app::entra_job::evidence::Tally;
+use crate::app::entra_job::scope::ScopeCompared;
 use crate::model::azure_job::AzureJob;
 use crate::model::azure_job::JobState;
 use crate::snapshot::observed::Observation;
@@ -29,9 +30,10 @@ fn good() -> Evidence {
         schema: Ok(Schema {
             same: true,
             left_out: Vec::new(),
+            scope: ScopeCompared::default(),
         }),
         full: Some(
-            json!({"started": Timestamp(now.0 - HOUR).to_string(), "outcome": "planned", "operations": {"link_user": 9, "update_user": 2}, "failed": []}),
+            json!({"started": Timestamp(now.0 - HOUR).to_string(), "outcome": "planned", "operations": {"link_user": 9, "update_user": 2}, "failed": [], "withheld": {"count": 0}}),
         ),
         observation: Some(Observation {
             since: Timestamp(now.0 - 8 * 24 * HOUR),
@@ -42,6 +44,7 @@ fn good() -> Evidence {
             holes: Vec::new(),
             salt: [0; 16],
         }),
+        sends_roles: false,
         tally: Tally {
             same: 40,
             kinds: KINDS.into(),
@@ -104,6 +107,7 @@ fn a_line_is_yes_only_with_evidence() {
                 e.schema = Ok(Schema {
                     same: false,
                     left_out: Vec::new(),
+                    scope: ScopeCompared::default(),
                 })
             },
             "ynyyyyyyyyyy",
@@ -113,16 +117,64 @@ fn a_line_is_yes_only_with_evidence() {
             |e| e.schema.as_mut().unwrap().left_out.push("roles".to_owned()),
             "ynyyyyyyyyyy",
         ),
-        ("no full cycle", |e| e.full = None, "yy??yyyyyyyy"),
+        (
+            "another scope",
+            |e| {
+                e.schema
+                    .as_mut()
+                    .unwrap()
+                    .scope
+                    .differs
+                    .push("`users`".to_owned())
+            },
+            "ynyyyyyyyyyy",
+        ),
+        (
+            "a scope that is not shown",
+            |e| e.schema.as_mut().unwrap().scope.unseen.push("SyncAll"),
+            "y?yyyyyyyyyy",
+        ),
+        (
+            "the same, vouched for",
+            |e| {
+                e.schema.as_mut().unwrap().scope.unseen.push("SyncAll");
+                e.vouched.insert(Vouched::Scope);
+            },
+            "yyyyyyyyyyyy",
+        ),
+        (
+            "roles are sent, and none was seen",
+            |e| e.sends_roles = true,
+            "yyyynyyyyyyy",
+        ),
+        (
+            "roles are sent, and one was seen",
+            |e| {
+                e.sends_roles = true;
+                e.tally.kinds.insert(ROLE);
+            },
+            "yyyyyyyyyyyy",
+        ),
+        (
+            "the guard would withhold some",
+            |e| e.full.as_mut().unwrap()["withheld"]["count"] = 3.into(),
+            "yyyyyyynyyyy",
+        ),
+        (
+            "it is not known what the guard would do",
+            |e| e.full.as_mut().unwrap()["withheld"] = json!({}),
+            "yyyyyyy?yyyy",
+        ),
+        ("no full cycle", |e| e.full = None, "yy??yyy?yyyy"),
         (
             "an old one",
             |e| e.full.as_mut().unwrap()["started"] = "2020-01-01T00:00:00Z".into(),
-            "yy??yyyyyyyy",
+            "yy??yyy?yyyy",
         ),
         (
             "a broken one",
             |e| e.full.as_mut().unwrap()["outcome"] = "failed".into(),
-            "yynnyyyyyyyy",
+            "yynnyyynyyyy",
         ),
         (
             "somebody is unclear",
