@@ -44,7 +44,7 @@ pub(super) const LOGS: &[Parameter] = &[
 /// What the verdict is asked for.
 pub(super) const VERDICT: &[Parameter] = &[text(
     "confirm",
-    "what whoever asks vouches for, with commas between: notify, second-token, differences, mapping, scope",
+    "what whoever asks vouches for, with commas between: notify, second-token, differences, mapping",
 )];
 
 /// `GET /api/v1/jobs/{job}/entra-job`.

@@ -87,7 +87,7 @@ pub struct Verdict {
     /// The job; may be left out where there is one.
     pub job: Option<String>,
     /// What you vouch for, because no program can see it: `notify` (a notification arrived), `second-token` (Azure's token of the
-    /// target is not ours), `differences` (each that is listed is wanted so), `mapping` (it differs on purpose), `scope` (it is Azure's, or differs on purpose). May be repeated.
+    /// target is not ours), `differences` (each that is listed is wanted so), `mapping` (it differs on purpose). May be repeated.
     #[arg(long, value_name = "WHAT", value_parser = Vouched::of)]
     pub confirm: Vec<Vouched>,
 }

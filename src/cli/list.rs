@@ -67,6 +67,16 @@ impl ValueEnum for State {
             Self::OutOfScope => "Not ours to provision",
             Self::Gone => "Gone at the source",
             Self::Unmanaged => "Resources at the target that nobody is linked to",
+            Self::Enrolled => "In the enrolled group, with an active key",
+            Self::EnrolPending => "With an active key, and to be added to the enrolled group",
+            Self::EnrolLeaving => "In the enrolled group without an active key, and about to leave it",
+            Self::NotEnrolled => "Not in the enrolled group, and no active key that counts",
+            Self::KeyWithoutPasskey => "With an active key, and no passkey in Entra was seen",
+            Self::PasskeyWithoutKey => "With a passkey in Entra, and no active key",
+            Self::RemovedByHand => "Taken out of the enrolled group by hand",
+            Self::ForeignMember => "In the enrolled group without a key, and not added by melonsync",
+            Self::EnrolRefused => "Entra refused the change of the membership",
+            Self::EnrolUnknown => "Nothing is known of the key or the membership",
         };
         Some(PossibleValue::new(self.word()).help(help))
     }

@@ -8,6 +8,7 @@
 //! beside it.
 
 mod ask;
+mod enrolled;
 mod focus;
 mod gathered;
 mod groups;
@@ -22,6 +23,7 @@ use self::ask::find_group;
 use self::ask::look;
 use self::ask::noted;
 use self::ask::read_actual;
+use self::enrolled::group_of;
 use self::focus::ask_for_those_referred_to;
 use self::focus::focus_on;
 use self::focus::follow_values;
@@ -114,6 +116,8 @@ pub async fn explain<'a>(
     let (mut run, mut phases) = (Run::new(&aside, &order, now), Phases::new(now));
     let chosen = find(&run, asked.object).await?;
     let in_group = match asked.in_group {
+        // The enrolled group need not be one that the job reads.
+        Some(group) if group.parse().ok() == group_of(job) && group_of(job).is_some() => group_of(job),
         Some(group) => Some(find_group(&run, group).await?),
         None => None,
     };

@@ -4,6 +4,7 @@ pub mod omission;
 pub mod reason;
 pub(super) mod why;
 
+pub mod enrolled;
 pub mod groups;
 pub mod object;
 mod object_json;

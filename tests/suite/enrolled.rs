@@ -4,10 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use melonsync::app::views::objects::State;
+use melonsync::app::views::objects::Wanted;
+use melonsync::app::views::objects::objects;
 use melonsync::engine::back::Enrolled;
 use melonsync::engine::back::EnrolledRules;
 use melonsync::engine::back::Requires;
 use melonsync::engine::back::WayBack;
+use melonsync::engine::explain::Asked;
+use melonsync::engine::explain::explain;
 use melonsync::engine::job::Extent;
 use melonsync::engine::summary::Outcome;
 use melonsync::entra::GraphOptions;
@@ -16,6 +21,8 @@ use melonsync::entra::clouds::Cloud;
 use melonsync::entra::writer::GraphWriter;
 use melonsync::idmelon::IdmelonKeys;
 use melonsync::idmelon::IdmelonOptions;
+use melonsync::model::clock::Clock;
+use melonsync::model::id::ObjectKind;
 use melonsync::model::secret::Secret;
 use melonsync::ports::MembershipWrite;
 use melonsync::ports::Sent;
@@ -37,6 +44,7 @@ use melonsync::transport::RetryPolicy;
 use serde_json::json;
 use tokio::sync::Notify;
 
+use crate::support::announced::to_explain;
 use crate::support::world::Ran;
 use crate::support::world::World;
 
@@ -131,6 +139,41 @@ fn graph_options(
         network: NetworkOptions::default(),
         clock: Arc::new(world.clock.clone()),
         retry: RetryPolicy::default(),
+    }
+}
+
+impl Site {
+    /// What is said of a user where it is asked whether the enrolled group holds them: text and document.
+    async fn explained(&self, n: usize) -> (String, serde_json::Value) {
+        let user = self.user(n);
+        let asked = Asked {
+            object: &user,
+            in_group: Some(&self.group),
+        };
+        let told = explain(&self.world.job, &to_explain(), asked).await.unwrap();
+        (told.to_text(|_| None, false), told.to_json())
+    }
+
+    /// Explains a user, and checks how they stand and that the first line says why.
+    #[track_caller]
+    fn stands((text, json): &(String, serde_json::Value), standing: &str, why: &str) {
+        assert_eq!(json["enrolled"]["standing"], standing, "{text}");
+        assert!(text.lines().next().unwrap().contains(why), "{text}");
+        assert!(text.contains("\nEnrolled group"), "{text}");
+    }
+
+    /// The users who stand so, by `list`.
+    fn listed(&self, state: State) -> Vec<String> {
+        let wanted = Wanted {
+            kind: ObjectKind::User,
+            state: Some(state),
+            search: None,
+            after: None,
+        };
+        let now = self.world.clock.now();
+        let page = objects(&self.world.job.snapshot, "job", &wanted, 100, now).unwrap();
+        let ids = page.objects.iter().filter_map(|one| one.object);
+        ids.map(|id| id.to_string()).collect()
     }
 }
 
@@ -380,4 +423,52 @@ async fn whom_a_first_cycle_added_that_died_is_ours_and_leaves_without_a_key() {
     assert!(!finds(&seen, "foreign_member"), "{}", seen.story());
     site.back_twice(DAY, 0, 1).await;
     assert_eq!(site.members(), 0);
+}
+
+#[tokio::test]
+async fn explain_and_list_say_who_is_in_the_enrolled_group_and_why_not() {
+    let site = Site::with(5, Requires::KeyAndPasskey).await;
+    site.world.tenant.grant_permission("AuditLog.Read.All");
+    // Before the keys were read nothing is said of anybody.
+    Site::stands(&site.explained(0).await, "unknown", "never read to the end");
+    assert_eq!(site.listed(State::NotEnrolled), [String::new(); 0]);
+    for n in [0, 1, 3] {
+        site.enrols(n);
+    }
+    for n in [0, 2, 3] {
+        site.world.tenant.register_passkey(&site.user(n), "a model");
+    }
+    site.back_twice(MINUTE, 2, 0).await;
+    site.world.tenant.remove_member(&site.group, &site.user(3));
+    Site::moved(&site.back(MINUTE).await, 0, 0);
+    Site::moved(&site.back(16 * MINUTE).await, 0, 0);
+    for (n, state, standing, why) in [
+        (
+            0,
+            State::Enrolled,
+            "member",
+            "in the enrolled group: an active security key",
+        ),
+        (
+            1,
+            State::KeyWithoutPasskey,
+            "key_without_passkey",
+            "no passkey in Entra was seen",
+        ),
+        (
+            2,
+            State::PasskeyWithoutKey,
+            "passkey_without_key",
+            "no active security key",
+        ),
+        (3, State::RemovedByHand, "removed_by_hand", "out by hand"),
+        (4, State::NotEnrolled, "outside", "no active security key"),
+    ] {
+        let told = site.explained(n).await;
+        Site::stands(&told, standing, why);
+        assert_eq!(site.listed(state), [site.user(n)], "{}", state.word());
+    }
+    let (text, json) = site.explained(3).await;
+    assert!(text.contains("withheld since"), "{text}");
+    assert!(json["enrolled"]["since"].is_string(), "{json}");
 }

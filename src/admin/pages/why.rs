@@ -19,6 +19,7 @@ pub(super) struct Why {
     pub(super) notes: Vec<String>,
     pub(super) verdict: Verdict,
     pub(super) groups: Vec<InGroup>,
+    pub(super) enrolled: Option<InEnrolled>,
     pub(super) source: Source,
     pub(super) scope: Scope,
     pub(super) matching: Matching,
@@ -51,6 +52,14 @@ pub(super) struct InGroup {
     pub(super) source: String,
     pub(super) target: String,
     pub(super) because: String,
+}
+
+/// How a user stands with the enrolled group.
+#[derive(Debug, Deserialize)]
+pub(super) struct InEnrolled {
+    pub(super) group: String,
+    pub(super) because: String,
+    pub(super) details: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]

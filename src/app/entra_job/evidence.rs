@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use serde_json::Value as Json;
 
-use super::scope::ScopeCompared;
 use crate::model::azure_job::AzureJob;
 use crate::model::clock::Timestamp;
 use crate::snapshot::observed::Observation;
@@ -17,8 +16,6 @@ pub const KINDS: [&str; 5] = [
     "member added",
     "member removed",
 ];
-/// The kind that has to be seen too where app roles are sent.
-pub const ROLE: &str = "role";
 
 /// What a person vouches for, because no program can see it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,19 +28,11 @@ pub enum Vouched {
     Differences,
     /// The mapping differs from Azure's on purpose.
     Mapping,
-    /// The scope is Azure's, or differs on purpose: Azure does not show all of it.
-    Scope,
 }
 
 impl Vouched {
     /// All of them.
-    pub const ALL: [Self; 5] = [
-        Self::Notify,
-        Self::SecondToken,
-        Self::Differences,
-        Self::Mapping,
-        Self::Scope,
-    ];
+    pub const ALL: [Self; 4] = [Self::Notify, Self::SecondToken, Self::Differences, Self::Mapping];
 
     /// Returns its word at the surfaces.
     #[must_use]
@@ -53,7 +42,6 @@ impl Vouched {
             Self::SecondToken => "second-token",
             Self::Differences => "differences",
             Self::Mapping => "mapping",
-            Self::Scope => "scope",
         }
     }
 
@@ -78,8 +66,6 @@ pub struct Evidence {
     pub schema: Result<Schema, String>,
     /// The summary of the last full cycle.
     pub full: Option<Json>,
-    /// True where the mapping in force sends app roles.
-    pub sends_roles: bool,
     /// How far the observation has come.
     pub observation: Option<Observation>,
     /// What the comparison comes to.
@@ -105,8 +91,6 @@ pub struct Schema {
     pub same: bool,
     /// Parts that cannot be carried over, by name.
     pub left_out: Vec<String>,
-    /// How its scope compares.
-    pub scope: ScopeCompared,
 }
 
 /// The comparison, counted.

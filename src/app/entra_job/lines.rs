@@ -1,15 +1,12 @@
 //! The twelve lines of "safe to switch": evidence in, answers out. A line is `yes` only with evidence for it, `no` with evidence
 //! against it, and else it cannot be told.
 
-mod same;
-
 use std::time::Duration;
 
 use serde_json::Value as Json;
 
 use super::evidence::Evidence;
 use super::evidence::KINDS;
-use super::evidence::ROLE;
 use super::evidence::Vouched;
 use crate::app::views::entra_job::writing_of_all;
 use crate::app::views::entra_verdict::Answer;
@@ -78,9 +75,35 @@ fn job_found(evidence: &Evidence) -> VerdictLine {
 }
 
 fn same_mapping(evidence: &Evidence) -> VerdictLine {
-    let (answer, text) = same::as_azure(&evidence.schema, &evidence.vouched);
+    let vouched = evidence.vouched.contains(&Vouched::Mapping);
+    let (answer, text) = match &evidence.schema {
+        Err(why) => (Answer::Unknown, why.clone()),
+        Ok(schema) if schema.same && schema.left_out.is_empty() => (
+            Answer::Yes,
+            "the mapping in force is the one of Azure's schema as it is today".to_owned(),
+        ),
+        Ok(schema) => {
+            let mapping = if schema.same {
+                "the mapping is the same"
+            } else {
+                "the mapping in force is another than Azure's schema makes"
+            };
+            let left = match schema.left_out.len() {
+                0 => String::new(),
+                count => format!(
+                    "; {count} parts of it are not carried over: {}",
+                    schema.left_out.join(", ")
+                ),
+            };
+            let word = if vouched { ", confirmed by you" } else { "" };
+            (
+                if vouched { Answer::Yes } else { Answer::No },
+                format!("{mapping}{left}{word}"),
+            )
+        }
+    };
     line(
-        "the mapping and the scope are Azure's",
+        "the mapping is Azure's",
         "melonsync mapping import-entra FILE",
         answer,
         text,
@@ -189,7 +212,6 @@ fn observed_long_enough(evidence: &Evidence) -> VerdictLine {
     let days = long.as_secs() / 86_400;
     let missing: Vec<&str> = KINDS
         .into_iter()
-        .chain(evidence.sends_roles.then_some(ROLE))
         .filter(|kind| !evidence.tally.kinds.contains(kind))
         .collect();
     let (answer, text) = match (long >= OBSERVED_FOR, missing.is_empty()) {
@@ -284,25 +306,17 @@ fn log_without_holes(evidence: &Evidence) -> VerdictLine {
 
 fn nothing_waits(evidence: &Evidence) -> VerdictLine {
     let (withheld, escrow) = evidence.waiting;
-    let waits = format!("{withheld} operations are withheld, {escrow} entries are in escrow");
-    let over = fresh(evidence).map(|full| full["withheld"]["count"].as_u64());
-    let (answer, text) = match over {
-        _ if withheld + escrow > 0 => (Answer::No, waits),
-        Err((answer, why)) => (answer, format!("{waits}; {why}")),
-        Ok(None) => (
-            Answer::Unknown,
-            format!("{waits}; the last full cycle does not say what the guard would withhold"),
-        ),
-        Ok(Some(0)) => (
-            Answer::Yes,
-            format!("{waits}; what the last full cycle planned is within the guard's thresholds"),
-        ),
-        Ok(Some(over)) => (
-            Answer::No,
-            format!("{waits}; the guard would withhold {over} operations of the last full cycle"),
-        ),
+    let answer = if withheld + escrow == 0 {
+        Answer::Yes
+    } else {
+        Answer::No
     };
-    line("nothing waits", "melonsync status", answer, text)
+    line(
+        "nothing waits",
+        "melonsync status",
+        answer,
+        format!("{withheld} operations are withheld, {escrow} entries are in escrow"),
+    )
 }
 
 fn credentials_last(evidence: &Evidence) -> VerdictLine {

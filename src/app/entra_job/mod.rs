@@ -3,7 +3,6 @@
 
 pub mod evidence;
 pub mod lines;
-pub mod scope;
 pub mod steer;
 pub mod verdict;
 

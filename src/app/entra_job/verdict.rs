@@ -8,12 +8,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::evidence::Evidence;
-use super::evidence::ROLE;
 use super::evidence::Schema;
 use super::evidence::Tally;
 use super::evidence::Vouched;
 use super::lines::lines;
-use super::scope;
 use crate::app::credentials;
 use crate::app::cycles::Asking;
 use crate::app::error::AppError;
@@ -28,7 +26,6 @@ use crate::engine::job::Extent;
 use crate::engine::job::Job;
 use crate::mapping::Mapping;
 use crate::mapping::entra_schema;
-use crate::model::azure_job::AzureJob;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::verb::Act;
@@ -92,7 +89,7 @@ pub async fn verdict(subject: &Subject<'_>, asking: Asking) -> Result<EntraVerdi
             Err("the source has no provisioning jobs".to_owned()),
             Err("the source has no schema".to_owned()),
         ),
-        Some(azure) => seen((job, settings), azure, application).await,
+        Some(azure) => seen(job, azure, application).await,
     };
     let days = days(subject, settings);
     let evidence = Evidence {
@@ -100,9 +97,6 @@ pub async fn verdict(subject: &Subject<'_>, asking: Asking) -> Result<EntraVerdi
         jobs,
         schema,
         full: last_full(&job.snapshot)?,
-        sends_roles: [ObjectKind::User, ObjectKind::Group]
-            .iter()
-            .any(|kind| job.mapping.uses_app_roles(*kind)),
         tally: tally(&changes, observation.as_ref()),
         waiting: waiting(&job.snapshot)?,
         days,
@@ -237,10 +231,13 @@ fn left(job: &Job, kind: ObjectKind, one: &Compared, life: &str, standing: &str)
 }
 
 async fn seen(
-    (job, settings): (&Job, &crate::settings::job::Job),
+    job: &Job,
     azure: &dyn AzureJobs,
     application: SourceId,
-) -> (Result<Vec<AzureJob>, String>, Result<Schema, String>) {
+) -> (
+    Result<Vec<crate::model::azure_job::AzureJob>, String>,
+    Result<Schema, String>,
+) {
     let words = |error: SourceError| format!("{error}; {}", error.hint());
     let jobs = azure.jobs(application).await.map_err(words);
     let schema = match &jobs {
@@ -249,24 +246,19 @@ async fn seen(
             None => Err("the application has no provisioning job".to_owned()),
             Some(first) => match azure.schema(application, &first.id).await {
                 Err(error) => Err(words(error)),
-                Ok(document) => schema_of(&job.mapping, &document, (first, settings)),
+                Ok(document) => schema_of(&job.mapping, &document),
             },
         },
     };
     (jobs, schema)
 }
 
-fn schema_of(
-    in_force: &Arc<Mapping>,
-    document: &serde_json::Value,
-    (azure, settings): (&AzureJob, &crate::settings::job::Job),
-) -> Result<Schema, String> {
+fn schema_of(in_force: &Arc<Mapping>, document: &serde_json::Value) -> Result<Schema, String> {
     let imported = entra_schema::import(document).map_err(|error| error.to_string())?;
     let mapping =
         Mapping::from_toml("Azure's schema", &imported.mapping).map_err(|error| error.to_string())?;
     Ok(Schema {
         same: mapping.fingerprint() == in_force.fingerprint(),
-        scope: scope::compared(&imported.settings, azure, settings),
         left_out: imported.left_out.into_iter().map(|part| part.what).collect(),
     })
 }
@@ -320,20 +312,18 @@ fn tally(changes: &[Change], observation: Option<&Observation>) -> Tally {
         let wanted = matches!(one.class, Class::OnlyWe | Class::Pending) && observation.is_some();
         tally.external_ids += u64::from(wanted && has("externalid") && !has("(exists)"));
         if one.class == Class::Same {
-            let roles = one.effects.iter().any(|effect| effect.starts_with("roles"));
-            tally.kinds.extend(kinds(*kind, &has, roles));
+            tally.kinds.extend(kinds(*kind, &has));
         }
     }
     tally
 }
 
 /// The kinds of events that a change is of.
-fn kinds(kind: ObjectKind, has: &dyn Fn(&str) -> bool, roles: bool) -> Vec<&'static str> {
+fn kinds(kind: ObjectKind, has: &dyn Fn(&str) -> bool) -> Vec<&'static str> {
     let mut kinds = Vec::new();
     kinds.extend(has("(members added)").then_some("member added"));
     kinds.extend(has("(members removed)").then_some("member removed"));
     if kind == ObjectKind::User {
-        kinds.extend(roles.then_some(ROLE));
         let made = has("(exists)") && has("username");
         kinds.extend(made.then_some("joiner"));
         kinds.extend((!made && (has("(exists)") || has("active"))).then_some("leaver"));

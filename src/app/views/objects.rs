@@ -14,7 +14,9 @@ use crate::model::id::SourceId;
 use crate::model::id::TargetId;
 use crate::model::object::Life;
 use crate::ports::StoreError;
+use crate::reconcile::back::standing::Standing;
 use crate::snapshot::drift::Stranger;
+use crate::snapshot::enrolments::EnrolmentReads;
 use crate::snapshot::escrow;
 use crate::snapshot::kept_back::KeptBackReads;
 use crate::snapshot::pages::Pages;
@@ -88,11 +90,31 @@ pub enum State {
     Gone,
     /// It is a resource at the target that nobody is linked to.
     Unmanaged,
+    /// It is a member of the enrolled group, with an active key.
+    Enrolled,
+    /// It holds an active key, and is to be added to the enrolled group.
+    EnrolPending,
+    /// It has no active key any more, and is about to leave the enrolled group.
+    EnrolLeaving,
+    /// It is no member of the enrolled group, and no active key makes it one.
+    NotEnrolled,
+    /// It holds an active key, and no passkey of it in Entra was seen.
+    KeyWithoutPasskey,
+    /// It has a passkey in Entra, and no active key.
+    PasskeyWithoutKey,
+    /// Somebody took it out of the enrolled group by hand.
+    RemovedByHand,
+    /// It is a member of the enrolled group without a key, whom melonsync did not add.
+    ForeignMember,
+    /// Entra refused the change of its membership in the enrolled group.
+    EnrolRefused,
+    /// It has to do with the enrolled group, and nothing is known of its key or membership.
+    EnrolUnknown,
 }
 
 impl State {
     /// Every way to stand.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 19] = [
         Self::Linked,
         Self::Unlinked,
         Self::Escrow,
@@ -102,7 +124,33 @@ impl State {
         Self::OutOfScope,
         Self::Gone,
         Self::Unmanaged,
+        Self::Enrolled,
+        Self::EnrolPending,
+        Self::EnrolLeaving,
+        Self::NotEnrolled,
+        Self::KeyWithoutPasskey,
+        Self::PasskeyWithoutKey,
+        Self::RemovedByHand,
+        Self::ForeignMember,
+        Self::EnrolRefused,
+        Self::EnrolUnknown,
     ];
+
+    /// The state of a user who stands so with the enrolled group.
+    const fn of_enrolment(standing: Standing) -> Self {
+        match standing {
+            Standing::Outside => Self::NotEnrolled,
+            Standing::Member => Self::Enrolled,
+            Standing::Pending => Self::EnrolPending,
+            Standing::KeyWithoutPasskey => Self::KeyWithoutPasskey,
+            Standing::PasskeyWithoutKey => Self::PasskeyWithoutKey,
+            Standing::RemovedByHand => Self::RemovedByHand,
+            Standing::Foreign => Self::ForeignMember,
+            Standing::Leaving => Self::EnrolLeaving,
+            Standing::Refused => Self::EnrolRefused,
+            Standing::Unknown => Self::EnrolUnknown,
+        }
+    }
 
     /// The state of this word.
     #[must_use]
@@ -123,6 +171,16 @@ impl State {
             Self::OutOfScope => "out-of-scope",
             Self::Gone => "gone",
             Self::Unmanaged => "unmanaged",
+            Self::Enrolled => "enrolled",
+            Self::EnrolPending => "enrol-pending",
+            Self::EnrolLeaving => "enrol-leaving",
+            Self::NotEnrolled => "not-enrolled",
+            Self::KeyWithoutPasskey => "key-without-passkey",
+            Self::PasskeyWithoutKey => "passkey-without-key",
+            Self::RemovedByHand => "removed-by-hand",
+            Self::ForeignMember => "foreign-member",
+            Self::EnrolRefused => "enrol-refused",
+            Self::EnrolUnknown => "enrol-unknown",
         }
     }
 }
@@ -270,11 +328,25 @@ fn each_object(
     Ok(())
 }
 
+fn enrolments_are_known(snapshot: &Snapshot) -> Result<bool, StoreError> {
+    let group = snapshot.enrolled_group()?;
+    Ok(group.is_some_and(|group| group.proven_at.is_some()))
+}
+
+/// How a user stands with the enrolled group; nothing is said of those who have no resource and are not remembered.
+fn enrolment(snapshot: &Snapshot, user: &SourceId, linked: bool) -> Result<Option<State>, StoreError> {
+    let kept = snapshot.enrolled(user)?.map(|kept| kept.standing);
+    let standing = kept.or_else(|| linked.then_some(Standing::Outside));
+    Ok(standing.map(State::of_enrolment))
+}
+
 /// Who of a kind is kept back: people and the guard made these lists, so they fit in memory.
 struct Kept {
     escrow: BTreeSet<SourceId>,
     withheld: BTreeSet<SourceId>,
     held: BTreeSet<SourceId>,
+    /// True where the keys were read to the end: who is not remembered is none of the enrolled group.
+    enrolments: bool,
 }
 
 impl Kept {
@@ -297,6 +369,7 @@ impl Kept {
                 .map(|entry| entry.id)
                 .collect(),
             withheld,
+            enrolments: kind == ObjectKind::User && enrolments_are_known(snapshot)?,
             held: by_hand.map(|(_, id, _)| id).chain(by_undo).collect(),
         })
     }
@@ -306,6 +379,10 @@ impl Kept {
         let object = &record.object;
         let (kind, id) = (object.kind, object.id);
         let is_out = matches!(snapshot.scope_entry(kind, &id)?, Some(ScopeEntry::Out));
+        let enrolled = match self.enrolments {
+            true => enrolment(snapshot, &id, record.link.is_some())?,
+            false => None,
+        };
         let states = [
             (State::Linked, record.link.is_some()),
             (State::Unlinked, record.link.is_none()),
@@ -324,6 +401,7 @@ impl Kept {
                 .into_iter()
                 .filter(|(_, is)| *is)
                 .map(|(state, _)| state)
+                .chain(enrolled)
                 .collect(),
             target: record.link.map(|link| link.target),
         })

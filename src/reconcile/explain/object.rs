@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::enrolled::InEnrolled;
 use super::groups::InGroup;
 use super::groups::Way;
 use super::hidden;
@@ -57,6 +58,8 @@ pub struct Explanation {
     pub groups: Vec<InGroup>,
     /// The group that was asked for.
     pub in_group: Option<InGroup>,
+    /// How the user stands with the enrolled group, where the job keeps one.
+    pub enrolled: Option<InEnrolled>,
     /// The pause of the job, in words.
     pub paused: Option<String>,
 }

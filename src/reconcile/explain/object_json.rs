@@ -3,6 +3,7 @@
 use serde_json::Value as Json;
 use serde_json::json;
 
+use super::enrolled::InEnrolled;
 use super::entry_named;
 use super::groups::InGroup;
 use super::groups::Way;
@@ -82,6 +83,7 @@ impl Explanation {
                 "standing": verdict.standing, "now": verdict.now, "next": verdict.next, "kept_back": verdict.kept_back,
             },
             "groups": self.groups.iter().map(InGroup::to_json).collect::<Vec<_>>(),
+            "enrolled": self.enrolled.as_ref().map(InEnrolled::to_json),
             "in_group": self.in_group.as_ref().map(InGroup::to_json),
             "scope": {
                 "way": scope.way.as_ref().map(Way::to_json),

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::enrolled::InEnrolled;
 use super::groups::InGroup;
 use super::object::Attribute;
 use super::object::Explanation;
@@ -21,20 +22,14 @@ impl Explanation {
     #[must_use]
     pub fn to_text(&self, name_of: impl Fn(SourceId) -> Option<String>, details: bool) -> String {
         let mut out = String::new();
-        if let Some(group) = &self.in_group {
-            let _ = writeln!(out, "{}", shown(&group.verdict(&self.name)));
-        }
-        for line in Verdict::of(self).lines() {
-            let _ = writeln!(out, "{}", shown(line));
-        }
-        let _ = writeln!(out, "\n{} {}  ({})", self.kind, shown(&self.name), self.id);
-        for note in &self.notes {
-            let _ = writeln!(out, "  note: {}", shown(note));
-        }
+        self.head_text(&mut out);
         self.source_text(&mut out);
         scope_text(&self.scope, &mut out);
         matching_text(&self.matching, &mut out);
         groups_text(&self.groups, details, &mut out);
+        if let Some(enrolled) = &self.enrolled {
+            enrolled_text(enrolled, &mut out);
+        }
         out.push_str("\nAttributes\n");
         let folded = |attribute: &&Attribute| !details && attribute.state == "same" && is_as_sent(attribute);
         for attribute in self.attributes.iter().filter(|attribute| !folded(attribute)) {
@@ -77,6 +72,23 @@ impl Explanation {
             out.push_str("  none so far\n");
         }
         out
+    }
+
+    /// What was asked for in a sentence, the verdict, the name, and what concerns more than this object.
+    fn head_text(&self, out: &mut String) {
+        if let Some(group) = &self.in_group {
+            let _ = writeln!(out, "{}", shown(&group.verdict(&self.name)));
+        }
+        if let Some(enrolled) = self.enrolled.as_ref().filter(|enrolled| enrolled.asked) {
+            let _ = writeln!(out, "{}", shown(&enrolled.verdict(&self.name)));
+        }
+        for line in Verdict::of(self).lines() {
+            let _ = writeln!(out, "{}", shown(line));
+        }
+        let _ = writeln!(out, "\n{} {}  ({})", self.kind, shown(&self.name), self.id);
+        for note in &self.notes {
+            let _ = writeln!(out, "  note: {}", shown(note));
+        }
     }
 
     fn source_text(&self, out: &mut String) {
@@ -154,6 +166,18 @@ fn groups_text(groups: &[InGroup], details: bool, out: &mut String) {
     }
     if let more @ 1.. = groups.len().saturating_sub(most) {
         let _ = writeln!(out, "  … and {more} more (--details)");
+    }
+}
+
+fn enrolled_text(enrolled: &InEnrolled, out: &mut String) {
+    let _ = writeln!(
+        out,
+        "\nEnrolled group  ({})\n  {}",
+        enrolled.group,
+        enrolled.because()
+    );
+    for line in enrolled.details() {
+        let _ = writeln!(out, "  {}", shown(&line));
     }
 }
 

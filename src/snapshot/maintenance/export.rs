@@ -21,7 +21,6 @@ use crate::model::shown::shown_json;
 use crate::model::value::Attributes;
 use crate::ports::StoreError;
 use crate::ports::Table;
-use crate::reconcile::observe::Watched;
 
 use crate::snapshot::cells;
 use crate::snapshot::enrolments;
@@ -82,7 +81,6 @@ pub fn export(snapshot: &Snapshot, out: &mut impl Write) -> Result<Exported, Sto
         Table::Refused,
         Table::Cells,
         Table::Enrolments,
-        Table::Observed,
         Table::Intents,
         Table::History,
         Table::Cycles,
@@ -128,7 +126,6 @@ fn export_record<W: Write>(
         Table::Dirty => Ok(dirty(key, value)),
         Table::KeptBack => kept_back::line(key, value),
         Table::Enrolments => enrolments::line(key, value),
-        Table::Observed => record::decode::<Watched>(value).map(|held| observed(key, &held)),
         Table::Escrow => record::decode::<Escrowed>(value).map(|entry| escrow(key, &entry)),
         Table::Refused => record::decode::<Vec<Refusal>>(value).map(|rows| refused(key, &rows)),
         Table::Cells => cells::line(key, value),
@@ -221,14 +218,6 @@ fn assignment(key: &[u8], roles: &[RoleId]) -> Json {
     json!({
         "type": "assignment", "kind": object.map(|(kind, _)| kind), "id": object.map(|(_, id)| id.to_string()),
         "roles": roles.iter().map(|role| role.0.to_string()).collect::<Vec<_>>(),
-    })
-}
-
-fn observed(key: &[u8], held: &Watched) -> Json {
-    let object = keys::parse_object(key);
-    json!({
-        "type": "observed", "kind": object.map(|(kind, _)| kind), "id": object.map(|(_, id)| id.to_string()),
-        "wanted": held.wanted, "deeds": held.deeds,
     })
 }
 

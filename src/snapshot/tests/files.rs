@@ -9,7 +9,6 @@ use std::{
 
 use super::history::entry;
 use super::world::*;
-use crate::model::clock::Timestamp;
 use crate::model::cursor::Cursor;
 use crate::model::id::ObjectKind::Group;
 use crate::model::id::ObjectKind::User;
@@ -19,7 +18,6 @@ use crate::ports::SnapshotStore;
 use crate::ports::StoreError;
 use crate::ports::Table;
 use crate::ports::WriteBatch;
-use crate::reconcile::observe::Watched;
 use crate::snapshot::folder::StateFolder;
 use crate::snapshot::history::BatchValues;
 use crate::snapshot::keys;
@@ -453,11 +451,6 @@ fn an_export_has_a_line_for_everything_and_goes_on_over_damage() {
     let store = MemoryStore::new();
     let snapshot = open(&store);
     fill(&snapshot);
-    let mut observed = Watched::default();
-    observed.want([("title".to_owned(), None)].into(), Timestamp(5));
-    let mut tx = snapshot.tx().unwrap();
-    tx.put_watched(User, &id(2), &observed);
-    tx.commit(Durability::Lazy).unwrap();
     let mut lines = Vec::new();
     let done = export(&snapshot, &mut lines).unwrap();
     let text = String::from_utf8(lines).unwrap();
@@ -475,12 +468,6 @@ fn an_export_has_a_line_for_everything_and_goes_on_over_damage() {
             count("cycle")
         ),
         (3, 2, 3, 1)
-    );
-    let observed = json.iter().find(|line| line["type"] == "observed").unwrap();
-    assert_eq!(observed["id"], id(2).to_string());
-    assert_eq!(
-        observed["wanted"][0]["effects"],
-        serde_json::json!({"title": null})
     );
     assert_eq!((done.lines, done.damaged), (json.len() as u64, 0));
 

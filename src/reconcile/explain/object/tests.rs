@@ -71,6 +71,7 @@ fn explained(desk: &Desk, view: &ObjectView, actual: Option<&Json>) -> Explanati
         names: std::collections::BTreeMap::new(),
         groups: Vec::new(),
         in_group: None,
+        enrolled: None,
         paused: None,
     }
 }
