@@ -82,6 +82,22 @@ pub const PASSKEYS: NeededPermission = NeededPermission {
     required: true,
 };
 
+/// For seeing Azure's own provisioning job of the application.
+pub const AZURE_JOB: NeededPermission = NeededPermission {
+    least: "Synchronization.Read.All",
+    or: &["Synchronization.ReadWrite.All"],
+    purpose: "seeing Azure's own provisioning job; without it nobody knows whether that writes too",
+    required: false,
+};
+
+/// For comparing with what that job did.
+pub const AZURE_LOG: NeededPermission = NeededPermission {
+    least: "ProvisioningLog.Read.All",
+    or: &["AuditLog.Read.All"],
+    purpose: "reading what Azure's own job did; without it the two cannot be compared",
+    required: false,
+};
+
 /// Returns the permissions that reading these types needs, and those for the assignments of the enterprise application,
 /// where a configuration asks for them. Groups that are not managed are read all the same where assignments are: their
 /// members decide.

@@ -48,19 +48,14 @@ pub fn apply_existence(
     let mut record = before.clone();
     record.object.life = life;
     if let (Existence::Alive(attributes), Life::Alive) = (existence, life) {
-        let moved = differs(&before, attributes);
-        // An answer that proved nothing made the life unknown, but did not change what the streams had reported before
-        // it.
-        let was = waited.map_or(before.object.life, |look| look.was);
-        let again = again(was, waited, moved, looking);
-        // Until a second look is due, what is known is newer or as new: a page may have brought it since.
-        let unread = unread && !(again.is_some() && waited.as_ref().is_some_and(waits_for_values));
-        // An object that is looked up only because its resource is to be deleted is known by what the streams reported.
-        if again.is_none() || unread || looking.named || was != Life::Alive {
-            read_values(&mut record, attributes, again.is_some() && !looking.named);
-        }
+        look = look.or(take_values(
+            &mut record,
+            &before,
+            attributes,
+            (waited, unread),
+            looking,
+        ));
         record.object.generation = stream.generation;
-        look = look.or(again);
     }
     let is_gone = record.is_gone();
     if is_gone != record.object.gone_since.is_some() {
@@ -88,6 +83,26 @@ pub fn apply_existence(
         settle_unread(tx, kind, id, existence)?;
     }
     Ok(changed)
+}
+
+/// Takes the values of somebody who answered, where they count. The look that follows, where they are read once more.
+fn take_values(
+    record: &mut Record,
+    before: &Record,
+    read: &Attributes,
+    (waited, unread): (Option<Look>, bool),
+    looking: Looking,
+) -> Option<Look> {
+    // An answer that proved nothing made the life unknown, but did not change what the streams had reported before it.
+    let was = waited.map_or(before.object.life, |look| look.was);
+    let again = again(was, waited, differs(before, read), looking);
+    // Until a second look is due, what is known is newer or as new: a page may have brought it since.
+    let unread = unread && !(again.is_some() && waited.as_ref().is_some_and(waits_for_values));
+    // An object that is looked up only because its resource is to be deleted is known by what the streams reported.
+    if again.is_none() || unread || looking.named || was != Life::Alive {
+        read_values(record, read, again.is_some() && !looking.named);
+    }
+    again
 }
 
 /// Replaces a record by what a look-up made of it, and marks whom that concerns. Returns true when the object changed.

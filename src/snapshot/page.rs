@@ -175,17 +175,8 @@ fn apply_object(
         outcome.known += 1;
         return bury(tx, &before, reason, round, outcome);
     }
-    if round.looks
-        && let Some(look) = tx.look(kind, &object.id)?
-    {
-        // A page proves that it lives. Of the values that a look may have taken from a replica that is behind it brings only
-        // what changed, but for a full round; and what it brings may be newer than what such a replica has for a while.
-        let left = (!round.full && look.seen == Some(Seen::Alive)).then_some(Look {
-            was: Life::Alive,
-            since: round.now,
-            ..look
-        });
-        tx.put_look(kind, &object.id, left.as_ref());
+    if round.looks {
+        answer_look(tx, kind, &object.id, round)?;
     }
     let mut record = before
         .clone()
@@ -223,6 +214,27 @@ fn apply_object(
     if before.is_some_and(|known| known.is_gone()) {
         tx.mark_referrers_dirty(&object.id)?; // it is back
         tx.existence_moved(kind, &object.id)?;
+    }
+    Ok(())
+}
+
+/// Ends the wait for a second look at an object that a page brings: it lives. Of the values that a look may have taken from a
+/// replica that is behind, a page brings only what changed, but for a full round; and what it brings may be newer than what such a
+/// replica has for a while. So they are read once more, from now on.
+fn answer_look(
+    tx: &mut Tx<'_>,
+    kind: ObjectKind,
+    id: &SourceId,
+    round: &Round<'_>,
+) -> Result<(), StoreError> {
+    if let Some(look) = tx.look(kind, id)? {
+        let reads_again = !round.full && look.seen == Some(Seen::Alive);
+        let left = reads_again.then_some(Look {
+            was: Life::Alive,
+            since: round.now,
+            ..look
+        });
+        tx.put_look(kind, id, left.as_ref());
     }
     Ok(())
 }

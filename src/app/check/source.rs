@@ -6,6 +6,9 @@ use super::directory;
 use super::scope;
 use crate::app::install;
 use crate::entra::GraphSource;
+use crate::entra::permissions::AZURE_JOB;
+use crate::entra::permissions::AZURE_LOG;
+use crate::entra::permissions::NeededPermission;
 use crate::entra::permissions::PASSKEYS;
 use crate::entra::permissions::permissions_needed;
 use crate::mapping::Mapping;
@@ -15,6 +18,7 @@ use crate::model::shown::shown;
 use crate::ports::SourceDirectory;
 use crate::ports::SourceError;
 use crate::settings::job::Job;
+use crate::settings::job::Mode;
 use crate::settings::network::Network;
 use crate::settings::source::Scope;
 use crate::settings::writeback::Requires;
@@ -140,6 +144,16 @@ fn permissions(job: &Job, assignments: bool, granted: Option<&[String]>, lines: 
             .filter(|enrolled| enrolled.requires == Requires::KeyAndPasskey)
             .map(|_| PASSKEYS),
     );
+    // An application that is named has Azure's job beside it, which an observing job is compared with.
+    if job.source.service_principal_id.is_some() {
+        let observes = job.mode == Mode::Observe;
+        let has = |one: &NeededPermission| granted.is_some_and(|granted| one.is_met_by(granted));
+        needed.extend(
+            [AZURE_JOB, AZURE_LOG]
+                .into_iter()
+                .filter(|one| observes || has(one)),
+        );
+    }
     match granted {
         None => lines.add(
             Level::Warn,

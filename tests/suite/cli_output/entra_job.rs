@@ -318,6 +318,23 @@ fn a_job_that_somebody_starts_while_its_end_is_waited_for_is_paused_again() {
 }
 
 #[test]
+fn check_names_what_observing_needs_and_asks_for_nothing_more() {
+    let world = beside_azure(2, 1);
+    world.change("mode = \"enforce\"", "mode = \"observe\"");
+    let config = std::fs::read_to_string(world.path("melonsync.toml")).unwrap();
+    world.write(&config.replace("# service_principal_id", "service_principal_id"));
+    let rights = ["Synchronization.Read.All", "ProvisioningLog.Read.All"];
+    let without = world.run(&["check"]).out;
+    may_look(&world);
+    let with = world.run(&["check"]).exits(0).out;
+    for right in rights {
+        assert!(without.contains(&format!("missing: {right}")), "{without}");
+        assert!(with.contains(&format!("granted: {right}")), "{with}");
+        assert!(!with.contains(&format!("nothing needs it: {right}")), "{with}");
+    }
+}
+
+#[test]
 fn the_verdict_is_twelve_lines_and_never_yes_without_evidence() {
     let world = beside_azure(6, 1);
     let lines = |world: &World| {
