@@ -1,5 +1,5 @@
-//! What looking for one object at the source proves, where its replicas may be behind (see the design, "What counts as
-//! proof that somebody is gone"): a pure function of what the streams said, the looks before, and this answer.
+//! What looking for one object at the source proves, where its replicas may be behind (docs/design/evidence.md, "Two
+//! looks"): a pure function of what the streams said, the looks before, and this answer.
 //!
 //! A look that agrees with the streams is believed. One that contradicts them, and one whose only evidence is absence, waits
 //! until a second look at least [`APART`] later answers the same. What the streams said is kept meanwhile, so that no answer

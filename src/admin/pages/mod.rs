@@ -2,7 +2,7 @@
 //! with. They work without JavaScript; what they ask is answered by `app/` as a command's question is.
 //!
 //! Every page stands in `table.rs`, with who may see it. Values of a directory pass through `filters`, and each page once more,
-//! whole, through the filter of all output: one forgotten place is enough.
+//! whole, through the filter of all output: one forgotten place is enough. A new one: docs/how-to/a-page.md.
 
 mod assets;
 mod csv;

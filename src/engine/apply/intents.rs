@@ -189,22 +189,10 @@ fn resolve(
     for key in keys {
         let mut found = BTreeSet::new();
         for target in snapshot.readings_by(kind, key.path.as_str(), &fold(&key.value))? {
-            let free = snapshot.owner(kind, &target)?.is_none_or(|owner| owner == id);
-            if !free {
-                continue;
-            }
-            match whose(snapshot, kind, &target, keys)? {
-                Whose::Ours => {
-                    found.insert(target);
-                }
-                Whose::NotSaid => match may_be_ours(snapshot, kind, &id)? {
-                    Some(true) => {
-                        found.insert(target);
-                    }
-                    Some(false) => {}
-                    None => nameless = Some(target),
-                },
-                Whose::Anothers => {}
+            match is_of(snapshot, (kind, &id), &target, keys)? {
+                Some(true) => drop(found.insert(target)),
+                Some(false) => {}
+                None => nameless = Some(target),
             }
         }
         let mut found = found.into_iter();
@@ -228,6 +216,23 @@ fn resolve(
         Absence::Proven(_) => Resolution::Absent,
         Absence::Unproven(why) => Resolution::Open(why.clone()),
     })
+}
+
+/// Whether a resource that has one of the values is what the create of this object made; `None` where that cannot be told.
+fn is_of(
+    snapshot: &Snapshot,
+    (kind, id): (ObjectKind, &SourceId),
+    target: &TargetId,
+    keys: &[Key],
+) -> Result<Option<bool>, StoreError> {
+    if snapshot.owner(kind, target)?.is_some_and(|owner| owner != *id) {
+        return Ok(Some(false));
+    }
+    match whose(snapshot, kind, target, keys)? {
+        Whose::Ours => Ok(Some(true)),
+        Whose::NotSaid => may_be_ours(snapshot, kind, id),
+        Whose::Anothers => Ok(Some(false)),
+    }
 }
 
 /// Whose a resource is by the externalId that it carries.
