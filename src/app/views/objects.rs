@@ -315,7 +315,7 @@ fn each_object(
         |id: &SourceId, record: &[u8]| search.as_ref().is_none_or(|search| search.may_be_in(id, record));
     let mut pages = Pages::growing(|(id, _): &(SourceId, Option<Record>)| *id).behind(after);
     while let Some(page) =
-        pages.next_page(|after, limit| snapshot.scan_records_where(wanted.kind, after, limit, &may_be))?
+        pages.next_page(|after, limit| snapshot.scan_records_where(wanted.kind, after, limit, may_be))?
     {
         let found = page.into_iter().filter_map(|(_, record)| record);
         for record in found.filter(|record| search.as_ref().is_none_or(|search| search.finds(record))) {

@@ -249,9 +249,11 @@ impl Inner {
             listed.truncate(left);
             steady = dice.chance(50);
         }
-        let announced = (!steady && dice.chance(50))
-            .then_some(left(&listed))
-            .unwrap_or(all);
+        let announced = if !steady && dice.chance(50) {
+            left(&listed)
+        } else {
+            all
+        };
         let listing = Listing {
             distinct: left(&listed),
             announced: Some(announced),
