@@ -146,7 +146,12 @@ fn what_is_announced_is_what_is_planned_in_every_world() {
 }
 
 /// Seeds that found a bug, and what it was.
-const FOUND: [(u64, &str); 43] = [
+const FOUND: [(u64, &str); 44] = [
+    (
+        3_251_166,
+        "a plan read that somebody had left the scope, and a cycle that only writes back, before the next one, still wrote a value of theirs to \
+         Entra",
+    ),
     (
         3_206_177,
         "a create that was never carried out was taken for the account of its name that another hand had made since, which was then deleted \

@@ -21,6 +21,7 @@ use std::sync::Arc;
 
 use super::WayBack;
 use crate::engine::error::CycleError;
+use crate::engine::intake::scoping::Scoping;
 use crate::engine::judge::Judge;
 use crate::engine::run::Run;
 use crate::model::id::SourceId;
@@ -111,6 +112,8 @@ async fn begin(
         kept_back: judge.kept_back.clone(),
         protect: run.job.policy.protect.clone(),
         in_escrow,
+        // Who is assigned is known by the entries that a cycle keeps.
+        scope: Scoping::new(&run.job.scope, None, false),
     };
     if run.order.apply {
         // A reading has its number before anything refers to it.

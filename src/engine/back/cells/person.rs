@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::Value as Json;
 
 use crate::engine::back::WrittenBack;
+use crate::engine::intake::scoping::Scoping;
 use crate::engine::judge::kept_back::KeptBack;
 use crate::engine::readings::stored::StoredReading;
 use crate::mapping::TargetPath;
@@ -34,6 +35,7 @@ use crate::reconcile::back::decide::decide;
 use crate::reconcile::back::echo::FromEntra;
 use crate::reconcile::guard::Class;
 use crate::reconcile::operation::Verb;
+use crate::reconcile::scope;
 use crate::snapshot::cells::CellReads;
 use crate::snapshot::cells::KeptCell;
 use crate::snapshot::cells::UserCells;
@@ -68,6 +70,8 @@ pub(super) struct Reading {
     pub(super) protect: Vec<String>,
     /// Users with an entry in escrow.
     pub(super) in_escrow: BTreeSet<SourceId>,
+    /// Who is in scope by what was read of them last, which may be by a cycle that only planned.
+    pub(super) scope: Scoping,
 }
 
 /// The key under which what is withheld of a user's write-back stands.
@@ -287,11 +291,14 @@ fn standing(snapshot: &Snapshot, record: &Record, reading: &Reading) -> Result<S
         // Whether it lives is not known.
         Life::Missing | Life::Unknown => return Ok(Standing::Incomplete),
     };
-    let scope = snapshot.scope_entry(KIND, &object.id)?;
-    if gone || scope == Some(ScopeEntry::Out) || !object.account_enabled() {
+    let entry = snapshot.scope_entry(KIND, &object.id)?;
+    if gone || entry == Some(ScopeEntry::Out) || !object.account_enabled() {
         return Ok(Standing::Left);
     }
-    if scope.is_some() || reading.in_escrow.contains(&object.id) {
+    // Whoever is on the way out by what is known is not written to meanwhile: the next cycle settles it.
+    let leaves = reading.scope.divides(KIND)
+        && !matches!(reading.scope.decide(snapshot, record)?, scope::Decision::InScope);
+    if leaves || entry.is_some() || reading.in_escrow.contains(&object.id) {
         return Ok(Standing::Incomplete);
     }
     let held = reading.kept_back.whole(KIND, object.id).is_some();

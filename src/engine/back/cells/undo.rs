@@ -12,6 +12,7 @@ use super::task::Due;
 use super::task::Task;
 use crate::engine::back::WayBack;
 use crate::engine::error::CycleError;
+use crate::engine::intake::scoping::Scoping;
 use crate::engine::judge::Judge;
 use crate::engine::run::Run;
 use crate::model::clock::Timestamp;
@@ -68,6 +69,7 @@ pub(in crate::engine) async fn take_back(
         kept_back: judge.kept_back.clone(),
         protect: Vec::new(),
         in_escrow: Default::default(),
+        scope: Scoping::new(&run.job.scope, None, false),
     };
     let tasks = admit::guard(run, judge, (back.clear_threshold, &reading), tasks).await?;
     let state = run.store(|snapshot| snapshot.state(&WAY_BACK)).await?;
