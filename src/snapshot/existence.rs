@@ -1,5 +1,6 @@
 //! What asking for one object proves of it, and how that is stored.
 
+use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::name::Name;
@@ -48,13 +49,12 @@ pub fn apply_existence(
     let mut record = before.clone();
     record.object.life = life;
     if let (Existence::Alive(attributes), Life::Alive) = (existence, life) {
-        look = look.or(take_values(
-            &mut record,
-            &before,
-            attributes,
-            (waited, unread),
-            looking,
-        ));
+        let evidence = Evidence {
+            waited,
+            paged: tx.paged(kind, id)?,
+            unread,
+        };
+        look = look.or(take_values(&mut record, &before, attributes, &evidence, looking));
         record.object.generation = stream.generation;
     }
     let is_gone = record.is_gone();
@@ -85,17 +85,28 @@ pub fn apply_existence(
     Ok(changed)
 }
 
+/// What was known before a look.
+struct Evidence {
+    /// The look that waits.
+    waited: Option<Look>,
+    /// When a page brought the object since.
+    paged: Option<Timestamp>,
+    /// True where the object is to be read.
+    unread: bool,
+}
+
 /// Takes the values of somebody who answered, where they count. The look that follows, where they are read once more.
 fn take_values(
     record: &mut Record,
     before: &Record,
     read: &Attributes,
-    (waited, unread): (Option<Look>, bool),
+    evidence: &Evidence,
     looking: Looking,
 ) -> Option<Look> {
+    let Evidence { waited, unread, .. } = *evidence;
     // An answer that proved nothing made the life unknown, but did not change what the streams had reported before it.
     let was = waited.map_or(before.object.life, |look| look.was);
-    let again = again(was, waited, differs(before, read), looking);
+    let again = again(was, evidence, differs(before, read), looking);
     // Until a second look is due, what is known is newer or as new: a page may have brought it since.
     let unread = unread && !(again.is_some() && waited.as_ref().is_some_and(waits_for_values));
     // An object that is looked up only because its resource is to be deleted is known by what the streams reported.
@@ -138,9 +149,14 @@ fn differs(known: &Record, read: &Attributes) -> bool {
 
 /// Decides whether an object is read once more, later: values of a look-up that differ from those of the streams may
 /// come from a replica that is behind, and no page comes a second time to correct them.
-fn again(was: Life, waited: Option<Look>, moved: bool, looking: Looking) -> Option<Look> {
-    let waits = waited.filter(waits_for_values);
-    if was != Life::Alive || waits.is_some_and(|look| look.is_apart(looking.now)) {
+fn again(was: Life, evidence: &Evidence, moved: bool, looking: Looking) -> Option<Look> {
+    let waits = evidence.waited.filter(waits_for_values);
+    // A replica may not have what a page brought a moment ago; one that answers what is known has it.
+    let has_pages = |look: &Look| {
+        let since = evidence.paged.map_or(look.since, |paged| paged.max(look.since));
+        !moved || Look { since, ..*look }.is_apart(looking.now)
+    };
+    if was != Life::Alive || waits.is_some_and(|look| look.is_apart(looking.now) && has_pages(&look)) {
         return None;
     }
     let look = Look {

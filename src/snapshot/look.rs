@@ -28,6 +28,9 @@ use super::tx::Tx;
 /// The prefix of the names of looks.
 const WAITING: &str = "look/";
 
+/// The prefix of the names of the times at which pages brought objects whose looks wait.
+const PAGED: &str = "look-page/";
+
 /// The prefix of the names of what a plan changed and the next cycle restores.
 const LENT: &str = "plan-look/";
 
@@ -77,6 +80,11 @@ pub trait LookReads: Reads {
         self.decoded(Table::Meta, &keys::meta::free(&name(WAITING, kind, id)))
     }
 
+    /// Returns when a page last brought this object since the look that waits.
+    fn paged(&self, kind: ObjectKind, id: &SourceId) -> Result<Option<Timestamp>, StoreError> {
+        self.decoded(Table::Meta, &keys::meta::free(&name(PAGED, kind, id)))
+    }
+
     /// Returns true while any look waits for a second one.
     fn looks_wait(&self) -> Result<bool, StoreError> {
         let found = self.raw_scan(Table::Meta, &keys::meta::free(WAITING), None, 1)?;
@@ -91,8 +99,17 @@ impl Tx<'_> {
         let key = keys::meta::free(&name(WAITING, kind, id));
         match look {
             Some(look) => self.put(Table::Meta, key, record::encode(look)),
-            None => self.delete(Table::Meta, key),
+            None => {
+                self.delete(Table::Meta, key);
+                self.delete(Table::Meta, keys::meta::free(&name(PAGED, kind, id)));
+            }
         }
+    }
+
+    /// Notes that a page brought an object whose look waits.
+    pub(super) fn put_paged(&mut self, kind: ObjectKind, id: &SourceId, at: Timestamp) {
+        let key = keys::meta::free(&name(PAGED, kind, id));
+        self.put(Table::Meta, key, record::encode(&at));
     }
 
     /// Notes how an object was before a plan looked at it, if that is not noted yet.
@@ -146,21 +163,24 @@ impl Snapshot {
 
     /// Checks that an entry decodes as the cycles read it, if it is a waiting look or what a plan changed.
     pub(super) fn check_look(&self, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
-        let mut prefixes = [WAITING, LENT].into_iter();
+        let mut prefixes = [WAITING, PAGED, LENT].into_iter();
         let Some(prefix) = prefixes.find(|prefix| key.starts_with(&keys::meta::free(prefix))) else {
             return Ok(());
         };
         let (kind, id) = parse(key, prefix).ok_or_else(|| self.bad_key(Table::Meta))?;
-        let (what, read) = if prefix == WAITING {
-            (
+        let (what, read) = match prefix {
+            WAITING => (
                 "the look that waits for a second one",
                 record::decode::<Look>(value).map(drop),
-            )
-        } else {
-            (
+            ),
+            PAGED => (
+                "when a page brought what is looked at again",
+                record::decode::<Timestamp>(value).map(drop),
+            ),
+            _ => (
                 "what a plan is to give back",
                 record::decode::<Lent>(value).map(drop),
-            )
+            ),
         };
         read.map_err(|error| self.damaged(format_args!("{what}, of {kind} {id}, does not decode: {error}")))
     }

@@ -219,8 +219,8 @@ fn apply_object(
 }
 
 /// Ends the wait for a second look at an object that a page brings: it lives. Of the values that a look may have taken from a
-/// replica that is behind, a page brings only what changed, but for a full round; and what it brings may be newer than what such a
-/// replica has for a while. So they are read once more, from now on.
+/// replica that is behind, a page brings only what changed, but for a full round: they are read once more. And what it brings may be
+/// newer than what such a replica has for a while, so that the time is noted.
 fn answer_look(
     tx: &mut Tx<'_>,
     kind: ObjectKind,
@@ -231,10 +231,12 @@ fn answer_look(
         let reads_again = !round.full && look.seen == Some(Seen::Alive);
         let left = reads_again.then_some(Look {
             was: Life::Alive,
-            since: round.now,
             ..look
         });
         tx.put_look(kind, id, left.as_ref());
+        if reads_again {
+            tx.put_paged(kind, id, round.now);
+        }
     }
     Ok(())
 }
