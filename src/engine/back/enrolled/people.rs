@@ -8,6 +8,7 @@ use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::link::Link;
 use crate::model::object::Life;
+use crate::model::object::Removed;
 use crate::model::object::SourceObject;
 use crate::model::value::Value;
 use crate::ports::StoreError;
@@ -30,6 +31,8 @@ pub(super) struct Person {
     /// The name that people know them by.
     pub(super) name: String,
     pub(super) owner: OwnerStanding,
+    /// How they were deleted in Entra, where they were.
+    pub(super) removed: Option<Removed>,
     /// What is remembered.
     pub(super) before: Option<Enrolled>,
     /// The addresses of their keys.
@@ -88,6 +91,10 @@ pub(super) fn find(
                 .as_ref()
                 .map_or_else(|| id.to_string(), |record| record.object.name()),
             owner: standing(record.as_ref()),
+            removed: record.as_ref().and_then(|record| match record.object.life {
+                Life::Gone(removed) => Some(removed),
+                Life::Alive | Life::Missing | Life::Unknown => None,
+            }),
             before: remembered.remove(&id),
             addresses: addresses.remove(&id).unwrap_or_default(),
         };

@@ -14,6 +14,7 @@ use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::name::Name;
+use crate::model::object::Removed;
 use crate::model::value::Value;
 use crate::reconcile::back::cell::ReadingId;
 use crate::reconcile::back::enrolled;
@@ -266,6 +267,8 @@ impl Weighing<'_> {
             (true, true) => Reason::RemovedByHand,
             (false, true) => Reason::ForeignMember,
             (false, false) if self.rules.never.contains(&user) => Reason::NeverMember,
+            (false, false) if person.removed == Some(Removed::SoftDeleted) => Reason::SoftDeleted,
+            (false, false) if person.removed == Some(Removed::HardDeleted) => Reason::HardDeleted,
             (false, false) if person.owner == OwnerStanding::Disabled => Reason::AccountDisabled,
             (false, false) if self.key_of(user) == KeyEvidence::Blocked => Reason::KeyBlocked,
             (false, false) => Reason::KeyGone,
