@@ -116,10 +116,12 @@ pub async fn explain<'a>(
     let (mut run, mut phases) = (Run::new(&aside, &order, now), Phases::new(now));
     let chosen = find(&run, asked.object).await?;
     let in_group = match asked.in_group {
-        // The enrolled group need not be one that the job reads.
-        Some(group) if group.parse().ok() == group_of(job) && group_of(job).is_some() => group_of(job),
-        Some(group) => Some(find_group(&run, group).await?),
         None => None,
+        Some(group) => match group_of(job).filter(|own| group.parse() == Ok(*own)) {
+            // It need not be one that the job reads.
+            Some(enrolled) => Some(enrolled),
+            None => Some(find_group(&run, group).await?),
+        },
     };
     let chosen = Chosen {
         kind: chosen.0,

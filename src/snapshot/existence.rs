@@ -57,6 +57,7 @@ pub fn apply_existence(
         look = look.or(take_values(&mut record, &before, attributes, &evidence, looking));
         record.object.generation = stream.generation;
     }
+    look = look.map(|look| waits_from(look, looking));
     let is_gone = record.is_gone();
     if is_gone != record.object.gone_since.is_some() {
         record.object.gone_since = is_gone.then_some(looking.now);
@@ -67,14 +68,11 @@ pub fn apply_existence(
             gone_since: before.object.gone_since,
             generation: before.object.generation,
             // Values that were read stay, and so does the note that they are to be read again.
-            look: waited.or(look
-                .filter(waits_for_values)
-                .map(|look| waits_from(look, looking))),
+            look: waited.or(look.filter(waits_for_values)),
             unread,
         };
         tx.lend(kind, id, &lent)?;
     }
-    look = look.map(|look| waits_from(look, looking));
     if look != waited {
         tx.put_look(kind, id, look.as_ref());
     }

@@ -91,12 +91,6 @@ fn holders<'p>(
         .filter(move |person| workspace.keys_of(&person.address).is_empty() != hold)
 }
 
-fn give_back(workspace: &Workspace, person: &Person) {
-    for key in workspace.keys_of(&person.address) {
-        workspace.delete_key(&key);
-    }
-}
-
 fn list_keys(workspace: &Workspace, whole: bool) {
     let omitted = if whole { Fault::never() } else { Fault::always() };
     workspace.update_faults(|faults| faults.keys_omitted = omitted);
@@ -120,7 +114,7 @@ pub(super) fn happen(servers: &Servers, step: u64) {
         }
         7 => {
             if let Some(person) = holders(workspace, &people, true).next() {
-                give_back(workspace, person);
+                workspace.delete_keys_of(&person.address);
             }
             list_keys(workspace, false);
         }
@@ -160,7 +154,7 @@ pub async fn told(servers: &Servers, job: &Job, asking: &Asking) -> Result<Strin
     let joined = back(job, asking).await?;
     let after_join = size();
     edit_number(workspace, newcomer);
-    give_back(workspace, leaver);
+    workspace.delete_keys_of(&leaver.address);
     let edited = back(job, asking).await?;
     list_keys(workspace, false);
     let short = back(job, asking).await?;

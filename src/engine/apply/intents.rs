@@ -219,6 +219,10 @@ fn resolve(
 }
 
 /// Whether a resource that has one of the values is what the create of this object made; `None` where that cannot be told.
+///
+/// By the externalId that it carries: another one than was sent is somebody else's, whatever the name. Without any it was made at a
+/// service that keeps none, or by another hand. It counts as made by the create of somebody who is there, who would adopt it by its
+/// name anyway. Of somebody who is gone it would be disabled or deleted next: that cannot be told.
 fn is_of(
     snapshot: &Snapshot,
     (kind, id): (ObjectKind, &SourceId),
@@ -228,74 +232,39 @@ fn is_of(
     if snapshot.owner(kind, target)?.is_some_and(|owner| owner != *id) {
         return Ok(Some(false));
     }
-    match whose(snapshot, kind, target, keys)? {
-        Whose::Ours => Ok(Some(true)),
-        Whose::NotSaid => may_be_ours(snapshot, kind, id),
-        Whose::Anothers => Ok(Some(false)),
+    let Some(reading) = snapshot.reading::<StoredReading>(kind, target)? else {
+        return Ok(Some(true));
+    };
+    let held = Value::from_json(&reading.body()[EXTERNAL_ID]);
+    if !held.is_unassigned() {
+        let sent = keys.first().map(|key| fold(&key.value));
+        return Ok(Some(Some(fold(&held)) == sent));
     }
-}
-
-/// Whose a resource is by the externalId that it carries.
-enum Whose {
-    /// It carries the one that was sent.
-    Ours,
-    /// It carries none: made by our create at a service that keeps none, or by another hand.
-    NotSaid,
-    /// It carries another one, and is somebody else's, whatever its name.
-    Anothers,
-}
-
-fn whose(
-    snapshot: &Snapshot,
-    kind: ObjectKind,
-    target: &TargetId,
-    keys: &[Key],
-) -> Result<Whose, StoreError> {
-    let reading = snapshot.reading::<StoredReading>(kind, target)?;
-    let held = reading.map(|reading| Value::from_json(&reading.body()["externalId"]));
-    let sent = keys.first().map(|key| fold(&key.value));
-    Ok(match held {
-        None => Whose::Ours,
-        Some(held) if held.is_unassigned() => Whose::NotSaid,
-        Some(held) if Some(fold(&held)) == sent => Whose::Ours,
-        Some(_) => Whose::Anothers,
-    })
-}
-
-/// Whether a resource that does not say whose it is may be what the create made; `None` where that cannot be told.
-///
-/// Not so at a service that was seen to keep the externalId of another resource: another hand made it. Else it counts as made by
-/// the create of somebody who is there, who would adopt it by its name anyway. Of somebody who is gone it would be disabled or
-/// deleted next: only where the service was seen to drop an externalId.
-fn may_be_ours(snapshot: &Snapshot, kind: ObjectKind, id: &SourceId) -> Result<Option<bool>, StoreError> {
-    if any_link(snapshot, kind, |link| !link.kept.contains_key(EXTERNAL_ID))? {
-        return Ok(Some(false));
+    if let Some(keeps) = keeps_external_id(snapshot, kind)? {
+        return Ok(Some(!keeps));
     }
     let brief = snapshot.brief(kind, id)?;
-    if brief.is_some_and(|brief| brief.head.life == Life::Alive) {
-        return Ok(Some(true));
-    }
-    let dropped = any_link(snapshot, kind, |link| {
-        let kept = link.kept.get(EXTERNAL_ID);
-        matches!(kept, Some(Kept::Other(value)) if value.is_unassigned())
-    })?;
-    Ok(dropped.then_some(true))
+    Ok(brief
+        .is_some_and(|brief| brief.head.life == Life::Alive)
+        .then_some(true))
 }
 
-/// True for one link at least into which an externalId was sent.
-fn any_link(
-    snapshot: &Snapshot,
-    kind: ObjectKind,
-    is_so: impl Fn(&Link) -> bool,
-) -> Result<bool, StoreError> {
+/// Whether the service keeps the externalIds that are sent, as those of other resources show; `None` where none does. One that it
+/// kept decides: others may have been emptied since.
+fn keeps_external_id(snapshot: &Snapshot, kind: ObjectKind) -> Result<Option<bool>, StoreError> {
+    let mut seen = None;
     let mut pages = Pages::growing(|record: &Record| record.object.id);
     while let Some(page) = pages.next_page(|after, limit| snapshot.scan_records(kind, after, limit))? {
-        let mut links = page.iter().filter_map(|record| record.link.as_ref());
-        if links.any(|link| has_external_id(link) && is_so(link)) {
-            return Ok(true);
+        let links = page.iter().filter_map(|record| record.link.as_ref());
+        for link in links.filter(|link| has_external_id(link)) {
+            match link.kept.get(EXTERNAL_ID) {
+                None => return Ok(Some(true)),
+                Some(Kept::Other(value)) if value.is_unassigned() => seen = Some(false),
+                Some(Kept::AsSent | Kept::Other(_) | Kept::Unknown) => {}
+            }
         }
     }
-    Ok(false)
+    Ok(seen)
 }
 
 fn has_external_id(link: &Link) -> bool {

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::id::SourceId;
 use crate::model::name::Name;
+use crate::model::object::Removed;
 use crate::reconcile::guard::review::Alike;
 use crate::reconcile::operation::Change;
 use crate::reconcile::operation::Member;
@@ -219,6 +220,15 @@ pub const CODES: [&str; 51] = [
 ];
 
 impl Reason {
+    /// Of somebody or something that is gone at the source.
+    #[must_use]
+    pub const fn of_removal(removed: Removed) -> Self {
+        match removed {
+            Removed::SoftDeleted => Self::SoftDeleted,
+            Removed::HardDeleted => Self::HardDeleted,
+        }
+    }
+
     /// Of changes that have reasons of their own, in order of weight.
     #[must_use]
     pub fn of_changes(parts: Vec<(Name, Self)>) -> Self {

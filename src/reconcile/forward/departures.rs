@@ -83,10 +83,7 @@ impl Planner<'_> {
         removed: Removed,
         plan: ObjectPlan,
     ) -> ObjectPlan {
-        let because = match removed {
-            Removed::SoftDeleted => Reason::SoftDeleted,
-            Removed::HardDeleted => Reason::HardDeleted,
-        };
+        let because = Reason::of_removal(removed);
         let due = self.policy.groups.delete_after == Duration::ZERO
             || view
                 .object

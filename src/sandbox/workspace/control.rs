@@ -20,10 +20,7 @@ pub(super) fn answer(workspace: &Workspace, call: &Call) -> Answer {
             let asked = control::fields(call);
             let owner = asked["owner"].as_str().unwrap_or_default();
             if asked["present"] == false {
-                workspace
-                    .keys_of(owner)
-                    .iter()
-                    .for_each(|key| workspace.delete_key(key));
+                workspace.delete_keys_of(owner);
             } else {
                 workspace.enrol_key(owner);
             }

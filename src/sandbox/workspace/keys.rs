@@ -92,6 +92,11 @@ impl Workspace {
             .collect()
     }
 
+    /// Deletes the keys of the person with this address.
+    pub fn delete_keys_of(&self, owner: &str) {
+        self.core().keys.rows.retain(|row| row["token"]["owner"] != owner);
+    }
+
     /// Deletes a key.
     pub fn delete_key(&self, id: &str) {
         self.core().keys.rows.retain(|row| row["_id"] != id);

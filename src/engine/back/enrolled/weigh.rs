@@ -14,7 +14,6 @@ use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::name::Name;
-use crate::model::object::Removed;
 use crate::model::value::Value;
 use crate::reconcile::back::cell::ReadingId;
 use crate::reconcile::back::enrolled;
@@ -262,16 +261,15 @@ impl Weighing<'_> {
     }
 
     fn because(&self, (user, person): (SourceId, &Person), add: bool, waits: bool) -> Reason {
-        match (add, waits) {
-            (true, false) => Reason::HoldsKey,
-            (true, true) => Reason::RemovedByHand,
-            (false, true) => Reason::ForeignMember,
-            (false, false) if self.rules.never.contains(&user) => Reason::NeverMember,
-            (false, false) if person.removed == Some(Removed::SoftDeleted) => Reason::SoftDeleted,
-            (false, false) if person.removed == Some(Removed::HardDeleted) => Reason::HardDeleted,
-            (false, false) if person.owner == OwnerStanding::Disabled => Reason::AccountDisabled,
-            (false, false) if self.key_of(user) == KeyEvidence::Blocked => Reason::KeyBlocked,
-            (false, false) => Reason::KeyGone,
+        match (add, waits, person.removed) {
+            (true, false, _) => Reason::HoldsKey,
+            (true, true, _) => Reason::RemovedByHand,
+            (false, true, _) => Reason::ForeignMember,
+            (false, false, _) if self.rules.never.contains(&user) => Reason::NeverMember,
+            (false, false, Some(removed)) => Reason::of_removal(removed),
+            (false, false, None) if person.owner == OwnerStanding::Disabled => Reason::AccountDisabled,
+            (false, false, None) if self.key_of(user) == KeyEvidence::Blocked => Reason::KeyBlocked,
+            (false, false, None) => Reason::KeyGone,
         }
     }
 }
