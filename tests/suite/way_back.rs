@@ -180,6 +180,7 @@ impl Site {
                 member: Some(members.contains(&user)),
                 looked: false,
                 reading: ReadingId(self.minutes),
+                names_read: Some(self.now()),
                 now: self.now(),
             };
             let before = self.enrolments.get(&user).copied().unwrap_or_default();

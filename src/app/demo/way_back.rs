@@ -125,7 +125,11 @@ pub(super) fn happen(servers: &Servers, step: u64) {
 
 /// One write-back.
 async fn back(job: &Job, asking: &Asking) -> Result<Summary, AppError> {
-    let done = cycles::sync(job, Extent::Back, Allowing::default(), asking.clone()).await;
+    cycle(job, Extent::Back, asking).await
+}
+
+async fn cycle(job: &Job, extent: Extent, asking: &Asking) -> Result<Summary, AppError> {
+    let done = cycles::sync(job, extent, Allowing::default(), asking.clone()).await;
     match &done.error {
         Some(error) => Err(AppError::from(error)),
         None => Ok(done.summary),
@@ -161,6 +165,8 @@ pub async fn told(servers: &Servers, job: &Job, asking: &Asking) -> Result<Strin
     let after_short = size();
     list_keys(workspace, true);
     tokio::time::sleep(LEAVE_AFTER).await;
+    // Nobody leaves by names that are older than the first listing without the key.
+    cycle(job, Extent::Changes, asking).await?;
     let whole = back(job, asking).await?;
     let number = tenant
         .user(&newcomer.id)

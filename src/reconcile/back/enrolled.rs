@@ -1,7 +1,8 @@
 //! The decision for one user and the enrolled group: which row of the table in docs/design/write-back.md, "Enrolled group", applies.
 //!
 //! Adding a member can lock somebody out, and removing one loosens how they sign in: a member joins on positive evidence only, and
-//! only a member whom melonsync added leaves, after two complete readings without an active key.
+//! only a member whom melonsync added leaves, after two complete readings without an active key. Keys name their owner by an address
+//! alone: that nobody holds one under a name of theirs is only known once the names were read after the first of the two.
 
 use std::time::Duration;
 
@@ -96,6 +97,8 @@ pub struct Seen {
     pub looked: bool,
     /// The reading of the keys.
     pub reading: ReadingId,
+    /// When the last reading of everybody's names that was complete began; `None` before the first.
+    pub names_read: Option<Timestamp>,
     /// The time.
     pub now: Timestamp,
 }
@@ -238,8 +241,11 @@ pub fn decide(before: &Enrolment, seen: &Seen, leave_after: Duration) -> Decided
             Move::Nothing(Still::ForeignMember),
             Some(EnrolledFinding::ForeignMember),
         ),
-        (None, Some(true), Keys::Without { proven_after }) => {
-            (leave(&enrolment, seen, proven_after.unwrap_or(leave_after)), None)
+        (None, Some(true), Keys::Without { by_name: true }) => {
+            (leave(&enrolment, seen, leave_after, seen.names_read), None)
+        }
+        (None, Some(true), Keys::Without { by_name: false }) => {
+            (leave(&enrolment, seen, Duration::ZERO, Some(seen.now)), None)
         }
     };
     Decided {
@@ -253,26 +259,22 @@ pub fn decide(before: &Enrolment, seen: &Seen, leave_after: Duration) -> Decided
 #[derive(Clone, Copy)]
 enum Keys {
     Active,
-    /// None that counts. `proven_after`: the time between the two readings, where it is not the configured one.
+    /// None that counts. `by_name`: no listed key has a name of theirs, which proves less than a key that is blocked.
     Without {
-        proven_after: Option<Duration>,
+        by_name: bool,
     },
     Unknown,
 }
 
 /// Notes since when there is no active key. No evidence sets nothing, and takes nothing back.
 fn note_keys(enrolment: &mut Enrolment, seen: &Seen) -> Keys {
-    let at_once = Keys::Without {
-        proven_after: Some(Duration::ZERO),
-    };
+    let at_once = Keys::Without { by_name: false };
     let keys = match (seen.owner, seen.key) {
         (OwnerStanding::Unlinked, _) | (_, KeyEvidence::Unknown) => Keys::Unknown,
         (OwnerStanding::Disabled, _) | (_, KeyEvidence::Blocked) => at_once,
         (OwnerStanding::Enabled, KeyEvidence::Active) if seen.never => at_once,
         (OwnerStanding::Enabled, KeyEvidence::Active) => Keys::Active,
-        (OwnerStanding::Enabled, KeyEvidence::Pending | KeyEvidence::None) => {
-            Keys::Without { proven_after: None }
-        }
+        (OwnerStanding::Enabled, KeyEvidence::Pending | KeyEvidence::None) => Keys::Without { by_name: true },
     };
     match keys {
         Keys::Active => enrolment.without = None,
@@ -378,10 +380,13 @@ fn join(enrolment: &Enrolment, seen: &Seen) -> (Move, Option<EnrolledFinding>) {
     }
 }
 
-/// A member of ours without an active key.
-fn leave(enrolment: &Enrolment, seen: &Seen, proven_after: Duration) -> Move {
+/// A member of ours without an active key, by two readings at least so far apart, and by names that were read since the first.
+fn leave(enrolment: &Enrolment, seen: &Seen, apart: Duration, names_read: Option<Timestamp>) -> Move {
     let proven = enrolment.without.is_some_and(|first| {
-        first.reading != seen.reading && seen.now >= first.at && seen.now.since(first.at) >= proven_after
+        first.reading != seen.reading
+            && seen.now >= first.at
+            && seen.now.since(first.at) >= apart
+            && names_read.is_some_and(|read| read >= first.at)
     });
     if proven {
         Move::Remove

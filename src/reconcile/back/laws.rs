@@ -366,8 +366,8 @@ proptest! {
         }
     }
 
-    /// A member of ours leaves after two complete readings without an active key and no other, a foreign one never, and noise
-    /// changes nothing.
+    /// A member of ours leaves after two complete readings without an active key and names read since the first of them, and no
+    /// other; a foreign one never; and noise changes nothing.
     #[test]
     fn a_member_leaves_on_proof_alone(
         ours in any::<bool>(),
@@ -379,7 +379,9 @@ proptest! {
             ],
             1..20,
         ),
+        names in proptest::collection::vec(any::<bool>(), 20),
     ) {
+        let names_read = |step: usize| (0..=step).rev().find(|at| names[*at]);
         let leave_after = Duration::from_secs(30 * 60);
         let member = Enrolment { ours, member_seen: true, ..Enrolment::default() };
         let run = |keys: &[(usize, KeyEvidence)]| {
@@ -393,6 +395,7 @@ proptest! {
                     member: Some(true),
                     looked: false,
                     reading: ReadingId(*step as u64),
+                    names_read: names_read(*step).map(at),
                     now: at(*step),
                 };
                 let decided = enrolled::decide(&enrolment, &seen, leave_after);
@@ -408,7 +411,11 @@ proptest! {
         prop_assert_eq!(run(&numbered), run(&evidence), "noise changed who leaves");
         let mut since = None;
         let proven = evidence.iter().find_map(|(step, key)| match key {
-            KeyEvidence::None => (*step >= *since.get_or_insert(*step) + 2).then_some(*step),
+            KeyEvidence::None => {
+                let since = *since.get_or_insert(*step);
+                let named = names_read(*step).is_some_and(|read| read >= since);
+                (*step >= since + 2 && named).then_some(*step)
+            }
             _ => { since = None; None }
         });
         prop_assert_eq!(run(&numbered), proven.filter(|_| ours));

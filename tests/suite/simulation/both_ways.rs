@@ -239,7 +239,12 @@ impl Inner {
     /// A cycle begins, of which the laws of the way back hear.
     pub fn begin_both_ways(&mut self, allowed: bool) {
         let now = self.clock.now();
-        let everybody = self.directory.ids(ObjectKind::User, Life::Live);
+        // Whoever is deleted for a while too: what was read of the keys then counts once they are back.
+        let lives = [Life::Live, Life::Soft];
+        let everybody = lives
+            .into_iter()
+            .flat_map(|life| self.directory.ids(ObjectKind::User, life))
+            .collect();
         self.enrolment.laws.begin(now, allowed, everybody);
         self.cells.laws.begin(now);
     }

@@ -183,6 +183,12 @@ impl Laws {
         if write.add {
             self.by_hand.remove(&write.user);
             self.may_be_ours(write.user);
+        } else {
+            // From now on nobody can know of an admin who adds them and takes them out again between two readings.
+            let shown = [Some(&mut self.shown), self.shown_now.as_mut()];
+            shown.into_iter().flatten().for_each(|shown| {
+                shown.remove(&write.user);
+            });
         }
     }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
 use super::evidence::Evidence;
+use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::link::Link;
@@ -45,6 +46,8 @@ pub(super) struct People {
     pub(super) all: BTreeMap<SourceId, Person>,
     /// What the keys come to, where their listing is evidence.
     pub(super) keys: Option<keys::Evidence>,
+    /// When the last complete reading of everybody's names in Entra began.
+    pub(super) names_read: Option<Timestamp>,
 }
 
 /// Finds out who has to do with the group.
@@ -82,6 +85,7 @@ pub(super) fn find(
             .keys
             .as_ref()
             .map(|listed| keys::Evidence::of(listed, &owners)),
+        names_read: snapshot.stream(ObjectKind::User)?.complete_since,
         ..People::default()
     };
     for id in ids {

@@ -189,6 +189,7 @@ impl Weighing<'_> {
             // The members were read whole, just now.
             looked: true,
             reading: ReadingId(self.reading),
+            names_read: self.people.names_read,
             now: self.now,
         }
     }

@@ -17,6 +17,7 @@ fn seen(key: KeyEvidence, member: bool, minutes: u64) -> Seen {
         member: Some(member),
         looked: false,
         reading: ReadingId(minutes),
+        names_read: Some(at(minutes)),
         now: at(minutes),
     }
 }
@@ -148,6 +149,33 @@ fn who_leaves() {
             "two readings a day apart",
             seen(None, true, 0),
             seen(None, true, day),
+            Move::Remove,
+        ),
+        (
+            "names as old as before the first reading",
+            seen(None, true, 60),
+            Seen {
+                names_read: Some(at(59)),
+                ..seen(None, true, 60 + day)
+            },
+            later,
+        ),
+        (
+            "names that were never read whole",
+            seen(None, true, 0),
+            Seen {
+                names_read: Option::None,
+                ..seen(None, true, day)
+            },
+            later,
+        ),
+        (
+            "blocked, whatever the names",
+            seen(Blocked, true, 60),
+            Seen {
+                names_read: Option::None,
+                ..seen(Blocked, true, 75)
+            },
             Move::Remove,
         ),
         ("an hour apart", seen(None, true, 0), seen(None, true, 60), later),
