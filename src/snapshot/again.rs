@@ -43,8 +43,7 @@ fn forget_bases(snapshot: &Snapshot, tx: &mut Tx<'_>) -> Result<(), StoreError> 
     })?;
     for (id, mut row) in all {
         for kept in row.cells.values_mut() {
-            kept.cell = kept.cell.forgotten();
-            kept.finding = None;
+            *kept = kept.clone().forgotten();
         }
         tx.put_cells(&id, &row);
     }

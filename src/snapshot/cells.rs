@@ -40,6 +40,23 @@ pub struct KeptCell {
     pub since: Timestamp,
     /// What was last found of it and still stands, and when.
     pub finding: Option<(Finding, Timestamp)>,
+    /// Why both sides differed when the base of the cell was taken, and when that was found; `None` where they did not. It is what
+    /// stands again once a later finding is over and both are as they were.
+    #[serde(default)]
+    pub of_base: Option<(Finding, Timestamp)>,
+}
+
+impl KeptCell {
+    /// Returns it without what both sides held, and what was found of that: what comes next is first contact.
+    #[must_use]
+    pub fn forgotten(self) -> Self {
+        Self {
+            cell: self.cell.forgotten(),
+            finding: None,
+            of_base: None,
+            ..self
+        }
+    }
 }
 
 /// What the cells of a job have in common.

@@ -154,6 +154,18 @@ impl Finding {
             Self::TwoWriters => "two_writers",
         }
     }
+
+    /// Returns true for one that says why the two values differ that a base holds.
+    #[must_use]
+    pub const fn is_of_base(self) -> bool {
+        match self {
+            Self::FirstContactDiffers
+            | Self::SourceEditedTargetOwned
+            | Self::EditBeatsClear
+            | Self::NotKeptByEntra => true,
+            Self::Conflict | Self::TwoWriters => false,
+        }
+    }
 }
 
 /// What was decided for a cell.

@@ -67,6 +67,7 @@ fn kept() -> UserCells {
         cell: cell.opened(&write, Timestamp(5)),
         since: Timestamp(1),
         finding: Some((Finding::NotKeptByEntra, Timestamp(9))),
+        of_base: Some((Finding::FirstContactDiffers, Timestamp(3))),
     };
     UserCells {
         target: target("t1"),

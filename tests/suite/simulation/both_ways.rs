@@ -236,8 +236,8 @@ impl Inner {
         (vec![way], Threshold::count(laws.most_clears))
     }
 
-    /// A cycle begins, of which the laws of the way back hear.
-    pub fn begin_both_ways(&mut self, allowed: bool) {
+    /// A cycle begins, of which the laws of the way back hear. `reads`: it reads the target for the way back.
+    pub fn begin_both_ways(&mut self, allowed: bool, reads: bool) {
         let now = self.clock.now();
         // Whoever is deleted for a while too: what was read of the keys then counts once they are back.
         let lives = [Life::Live, Life::Soft];
@@ -246,6 +246,6 @@ impl Inner {
             .flat_map(|life| self.directory.ids(ObjectKind::User, life))
             .collect();
         self.enrolment.laws.begin(now, allowed, everybody);
-        self.cells.laws.begin(now);
+        self.cells.laws.begin(now, reads);
     }
 }

@@ -54,14 +54,16 @@ pub struct CellLaws {
     cells: BTreeMap<SourceId, Course>,
     /// Somebody's value was listed in the cycle under way; and in one that came to its end.
     lists_value: bool,
+    reads: bool,
     readable: bool,
     clears: u64,
     ledger: Vec<(Timestamp, u64)>,
 }
 
 impl CellLaws {
-    pub fn begin(&mut self, now: Timestamp) {
-        (self.now_ms, self.clears, self.lists_value) = (now.0, 0, false);
+    /// A cycle begins. `reads`: what it lists of the target is taken for the way back.
+    pub fn begin(&mut self, now: Timestamp, reads: bool) {
+        (self.now_ms, self.clears, self.lists_value, self.reads) = (now.0, 0, false, reads);
         self.cycle += 1;
     }
 
@@ -88,7 +90,7 @@ impl CellLaws {
     /// A listing of the target shows what it holds.
     pub fn listed(&mut self, user: SourceId, value: &str) {
         let (cycle, now) = (self.cycle, self.now());
-        self.lists_value |= !value.is_empty();
+        self.lists_value |= self.reads && !value.is_empty();
         let cell = self.of(user);
         match &mut cell.empty {
             seen if !value.is_empty() => *seen = Some(Vec::new()),

@@ -426,6 +426,7 @@ impl World {
         stops_in: Option<u64>,
     ) -> Option<Report> {
         self.cycles += 1;
+        let reads = matches!(extent, Extent::Full | Extent::Back);
         let (stop, now) = (CancellationToken::new(), self.wall.now());
         let number = u128::from(self.cycles);
         let order = Order {
@@ -444,7 +445,7 @@ impl World {
         {
             let mut inner = self.site.lock();
             inner.judge.begin(!apply);
-            inner.begin_both_ways(allow_deletions.is_some());
+            inner.begin_both_ways(allow_deletions.is_some(), reads);
             inner.judge.named = named_users(&order.extent);
             inner.steps = 0;
             // What an earlier probe did not come to is not left over.

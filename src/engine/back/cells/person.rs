@@ -235,17 +235,8 @@ fn of_resource(kept: UserCells, target: &TargetId) -> UserCells {
     if kept.target == *target {
         return kept;
     }
-    let forgotten = kept.cells.into_iter().map(|(property, kept)| {
-        let cell = kept.cell.forgotten();
-        (
-            property,
-            KeptCell {
-                cell,
-                finding: None,
-                ..kept
-            },
-        )
-    });
+    let cells = kept.cells.into_iter();
+    let forgotten = cells.map(|(property, kept)| (property, kept.forgotten()));
     UserCells {
         target: target.clone(),
         cells: forgotten
@@ -266,15 +257,21 @@ pub(super) fn kept(before: Option<&KeptCell>, decision: &Decision, now: Timestam
         (_, Some((Finding::Conflict | Finding::TwoWriters, _))) => !is_for_a_person(&cell),
         _ => false,
     };
+    let same_base = before.filter(|before| before.cell.base == cell.base);
+    let mut found = decision.findings.iter().rev().copied();
+    let of_new = found.find(|found| found.is_of_base()).map(|found| (found, now));
+    let of_base = same_base.map_or(of_new, |before| before.of_base);
+    let is_unchanged = decision.step == Step::Nothing(Quiet::Unchanged);
     let finding = match last {
         Some(found) if lasting.is_some_and(|(before, _)| before == found) => lasting,
         Some(found) => Some((found, now)),
-        None => lasting.filter(|_| !ended),
+        None => lasting.filter(|_| !ended).or(of_base.filter(|_| is_unchanged)),
     };
     KeptCell {
         cell,
         since: before.filter(|_| !is_first).map_or(now, |before| before.since),
         finding,
+        of_base,
     }
 }
 

@@ -197,9 +197,11 @@ fn inverse(
         cycle: cycle.to_string(),
     };
     // To the way back an undo is an edit in Entra.
+    let finding = Some((Finding::SourceEditedTargetOwned, now));
     let decided = KeptCell {
         cell,
-        finding: Some((Finding::SourceEditedTargetOwned, now)),
+        finding,
+        of_base: finding,
         ..kept.clone()
     };
     Some(Due::new(property, write, decided, undone))
