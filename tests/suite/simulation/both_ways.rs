@@ -175,13 +175,18 @@ impl World {
     pub fn note_open(&self) {
         let mut open = Vec::new();
         let show = |user, enrolled: melonsync::snapshot::enrolments::Enrolled| {
-            open.extend(enrolled.enrolment.open.filter(|open| open.add).map(|_| user));
+            open.extend(enrolled.enrolment.open.map(|open| (user, open.add)));
             Ok(())
         };
         self.job.snapshot.each_enrolled(show).unwrap();
         let mut inner = self.site.lock();
-        for user in open {
-            inner.enrolment.laws.may_be_ours(user);
+        let laws = &mut inner.enrolment.laws;
+        for (user, add) in open {
+            if add {
+                laws.may_be_ours(user);
+            } else {
+                laws.may_have_left(user);
+            }
         }
     }
 }

@@ -42,6 +42,8 @@ struct Course {
     held: BTreeSet<String>,
     /// In which cycles a listing showed it empty since it last showed a value; `None` where it never showed one.
     empty: Option<Vec<(u64, Timestamp)>>,
+    /// Every listing that showed it empty: after a power cut nobody remembers what was shown between them.
+    ever_empty: Vec<(u64, Timestamp)>,
 }
 
 /// What the laws go by.
@@ -92,6 +94,9 @@ impl CellLaws {
         let (cycle, now) = (self.cycle, self.now());
         self.lists_value |= self.reads && !value.is_empty();
         let cell = self.of(user);
+        if value.is_empty() {
+            cell.ever_empty.push((cycle, now));
+        }
         match &mut cell.empty {
             seen if !value.is_empty() => *seen = Some(Vec::new()),
             Some(cycles) if cycles.last().is_none_or(|(last, _)| *last != cycle) => cycles.push((cycle, now)),
@@ -195,6 +200,9 @@ impl CellLaws {
         self.readable &= !power;
         let now = self.now();
         for cell in self.cells.values_mut() {
+            if power && cell.empty.is_some() {
+                cell.empty = Some(cell.ever_empty.clone());
+            }
             let this_cycle = cell.at.last().is_some_and(|at| *at == now);
             if cell.sent > 0 && (power || this_cycle) {
                 cell.again += 1;

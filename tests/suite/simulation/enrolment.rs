@@ -321,7 +321,13 @@ impl Inner {
             now
         };
         let mut members = self.enrolment.versions[at].1.clone();
-        members.retain(|user| self.directory.is_live(user));
+        let gone: Vec<SourceId> = members
+            .iter()
+            .filter(|user| !self.directory.is_live(user))
+            .copied()
+            .collect();
+        members.retain(|user| !gone.contains(user));
+        self.enrolment.laws.hidden.extend(gone);
         self.enrolment.laws.members_shown(&members);
         Ok(members)
     }
@@ -515,7 +521,10 @@ impl Inner {
             return;
         };
         self.enrolment.note_version(now);
-        self.enrolment.laws.taken_out_by_hand(user, by, now);
+        // Of somebody who is deleted in Entra meanwhile nobody is shown that they are a member.
+        if self.directory.is_live(&user) {
+            self.enrolment.laws.taken_out_by_hand(user, by, now);
+        }
         self.trace.note(|| format!("an admin takes {user} out by hand"));
     }
 

@@ -23,8 +23,10 @@ use super::judge::Said;
 use super::site::Inner;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-/// After so long, and so many looks, everybody knows that a member is gone.
-const SURELY_GONE: (Duration, u64) = (Duration::from_secs(45 * 60), 4);
+/// Looks that are nearer to each other than this count as one.
+const APART: Duration = Duration::from_secs(15 * 60);
+/// After so many looks everybody knows that a member is gone.
+const SURELY_GONE: u64 = 4;
 
 /// Since when something is read so, and how often it was.
 #[derive(Debug, Clone, Copy)]
@@ -64,7 +66,12 @@ pub struct Laws {
     /// Members whom a cycle that came to its end was shown.
     shown: BTreeSet<SourceId>,
     shown_now: Option<BTreeSet<SourceId>>,
+    /// The last look that did not show a member, and how many there were.
     gone: BTreeMap<SourceId, Since>,
+    /// Members of whom the program may believe that it took them out.
+    maybe_left: BTreeSet<SourceId>,
+    /// Members of ours who were deleted in Entra for a while, and were not shown.
+    pub hidden: BTreeSet<SourceId>,
     by_hand: BTreeMap<SourceId, Timestamp>,
     left: u64,
     ledger: Vec<(Timestamp, u64)>,
@@ -104,8 +111,8 @@ impl Laws {
     }
 
     pub fn taken_out_by_hand(&mut self, user: SourceId, by: Hand, now: Timestamp) {
-        // Nobody can know that somebody was taken out who was never seen.
-        if self.shown.contains(&user) || by == Hand::Ours {
+        // Nobody can know that somebody was taken out who was never seen, or whom the program was about to take out itself.
+        if (self.shown.contains(&user) || by == Hand::Ours) && !self.maybe_left.contains(&user) {
             self.by_hand.insert(user, now);
         }
     }
@@ -118,13 +125,20 @@ impl Laws {
             self.may_be_ours(write.user);
         } else {
             self.left += 1;
+            self.maybe_left.insert(write.user);
         }
+    }
+
+    /// It was stored that somebody is to be taken out, and perhaps it was done.
+    pub fn may_have_left(&mut self, user: SourceId) {
+        self.maybe_left.insert(user);
     }
 
     /// It was stored that somebody is to be added, and perhaps it was done.
     pub fn may_be_ours(&mut self, user: SourceId) {
         self.maybe_ours.insert(user);
         self.ever_ours.insert(user);
+        self.maybe_left.remove(&user);
         self.gone.remove(&user);
     }
 
@@ -313,13 +327,17 @@ impl Laws {
     fn note_gone(&mut self, shown: &BTreeSet<SourceId>) {
         self.gone.retain(|user, _| !shown.contains(user));
         let known: BTreeSet<SourceId> = self.maybe_ours.union(&self.shown).copied().collect();
-        for user in known.difference(shown) {
-            let at = self.now();
-            self.gone.entry(*user).or_insert(Since { at, times: 0 }).times += 1;
-        }
-        let (after, looks) = SURELY_GONE;
         let now = self.now();
-        let surely = |since: &Since| since.times >= looks && now.since(since.at) >= after;
+        for user in known.difference(shown) {
+            let gone = self.gone.entry(*user).or_insert(Since { at: now, times: 1 });
+            if now.since(gone.at) >= APART {
+                *gone = Since {
+                    at: now,
+                    times: gone.times + 1,
+                };
+            }
+        }
+        let surely = |since: &Since| since.times >= SURELY_GONE;
         let gone = &self.gone;
         let stays = |user: &SourceId| !gone.get(user).is_some_and(surely);
         self.maybe_ours.retain(stays);
@@ -358,9 +376,12 @@ impl Inner {
                 continue;
             };
             let (is_in, hand) = (self.is_to_be_in(&user, entity), self.enrolment.members.get(&user));
+            // Of a member who was not shown for a while nobody knows any more who made one of them.
             let wrong = match (is_in, hand) {
                 (Some(true), None) => "holds an active key, and is not in the group",
-                (Some(false), Some(Hand::Ours)) => "holds no key that counts, and is still in the group",
+                (Some(false), Some(Hand::Ours)) if !self.enrolment.laws.hidden.contains(&user) => {
+                    "holds no key that counts, and is still in the group"
+                }
                 _ => continue,
             };
             found.push(format!("{user} {wrong}: {:?}", self.enrolment.states_of(&user)));
