@@ -264,6 +264,8 @@ pub struct GraphFaults {
     pub batch_denied: Fault,
     /// A write is answered 204 and not kept (chance: each write that is allowed).
     pub writes_lost: Fault,
+    /// A write (chance: each that is allowed) reaches a replica that lacks the user, or the group: 404.
+    pub writes_not_found: Fault,
     /// A member who is added (chance: each) is so new that a replica lacks it: 400.
     pub fresh_objects: Fault,
     /// The token endpoint answers 503.

@@ -398,6 +398,46 @@ async fn a_key_whose_owner_nobody_knows_is_found_and_counts_once_it_is_known() {
     assert_eq!(site.members(), 1);
 }
 
+#[tokio::test]
+async fn whoever_is_not_there_yet_is_asked_for_again_after_a_quarter_of_an_hour() {
+    let site = Site::new(3).await;
+    let answers_404 = |times: u64| {
+        let fault = Fault::times(times);
+        site.world
+            .tenant
+            .update_faults(|faults| faults.writes_not_found = fault);
+    };
+    site.enrols(0);
+    answers_404(1);
+    let early = site.back_twice(MINUTE, 0, 0).await;
+    early.expect(Outcome::Converged);
+    assert!(!finds(&early, "refused_by_entra"), "{}", early.story());
+    let told = site.explained(0).await;
+    Site::stands(&told, "pending", "is to be added");
+    assert!(told.0.contains("asked for again after 15 minutes"), "{}", told.0);
+    let joined = site.back_twice(15 * MINUTE, 1, 0).await;
+    joined.expect(Outcome::Converged);
+    let (text, _) = site.explained(0).await;
+    assert!(!text.contains("refused"), "{text}");
+    // Answered twice it counts, and for a day.
+    site.enrols(1);
+    answers_404(2);
+    site.back_twice(MINUTE, 0, 0).await;
+    let second = site.back_twice(15 * MINUTE, 0, 0).await;
+    assert!(finds(&second, "refused_by_entra"), "{}", second.story());
+    let (_, before) = site.explained(1).await;
+    let later = site.back_twice(60 * MINUTE, 0, 0).await;
+    assert!(finds(&later, "refused_by_entra"), "{}", later.story());
+    let told = site.explained(1).await;
+    Site::stands(&told, "refused_by_entra", "Entra refused the change");
+    assert_eq!(
+        told.1["enrolled"]["since"], before["enrolled"]["since"],
+        "{}",
+        told.0
+    );
+    site.back_twice(DAY, 1, 0).await;
+}
+
 /// A writer whose process dies once its first batch was carried out.
 struct Dying {
     writer: GraphWriter,

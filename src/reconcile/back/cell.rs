@@ -115,7 +115,7 @@ pub enum Refusal {
     OnPremises,
     /// 403: the user holds a role that this app may not touch.
     Privileged,
-    /// 404: the user is not there, or in the recycle bin.
+    /// 404, twice: the user is not there, or in the recycle bin.
     NotFound,
     /// Any other refusal of this one value.
     Value,
@@ -136,6 +136,13 @@ pub enum Held {
         to: Value,
         /// The user's standing then.
         standing: Writable,
+    },
+    /// Graph answered for the first time that the user is not there, as it does of a new one for a while: asked again later.
+    NotThereYet {
+        /// The value that was refused.
+        to: Value,
+        /// When it was sent.
+        at: Timestamp,
     },
 }
 
@@ -213,6 +220,7 @@ impl Cell {
             cell.supersede(&base.source, Who::Us, now);
         }
         cell.recent.retain(|old| old.value != write.to);
+        cell.held = None;
         cell.open = Some(Open {
             from: write.from.clone(),
             to: write.to.clone(),

@@ -21,6 +21,7 @@ use super::cell::Write;
 use super::echo::FromEntra;
 use super::echo::Heard;
 use super::echo::hear;
+use super::held;
 use crate::model::clock::Timestamp;
 use crate::model::value::Value;
 
@@ -354,8 +355,9 @@ fn row(
     };
     let alike = |one: &Value, other: &Value| rules.compare.alike(one, other);
     let in_step = alike(source, observed);
-    if sight.standing == Standing::KeptBack || stays_held(&mut decision.cell, in_step, observed, sight, rules)
-    {
+    let known = (sight.writable, sight.now);
+    let is_held = |cell| held::stays(cell, (observed, in_step), known, rules.compare);
+    if sight.standing == Standing::KeptBack || is_held(&mut decision.cell) {
         return Step::Nothing(Quiet::KeptBack);
     }
     let pair = Pair {
@@ -390,26 +392,11 @@ fn row(
         (true, true) if observed.is_null() => {
             replace_base(&mut decision.cell, pair, moved, sight.now);
             decision.findings.push(Finding::EditBeatsClear);
+            decision.cell.held = None;
             Step::Nothing(Quiet::EditBeatsClear)
         }
         (source_moved, true) => write(decision, pair, source_moved, sight, rules),
     }
-}
-
-/// Returns true while a hold of the cell lasts. One ends by itself where what it was for is no more.
-fn stays_held(cell: &mut Cell, in_step: bool, observed: &Value, sight: &Sight<'_>, rules: &Rules) -> bool {
-    let stays = match &cell.held {
-        None => return false,
-        Some(Held::TwoWriters) => true,
-        Some(Held::Conflict) => !in_step,
-        Some(Held::Refused { to, standing, .. }) => {
-            !in_step && *standing == sight.writable && rules.compare.alike(to, observed)
-        }
-    };
-    if !stays {
-        cell.held = None;
-    }
-    stays
 }
 
 fn replace_base(cell: &mut Cell, pair: Pair, moved: (bool, bool), now: Timestamp) {
@@ -436,6 +423,7 @@ fn write(decision: &mut Decision, pair: Pair, conflict: bool, sight: &Sight<'_>,
     }
     let clears = pair.target.is_null();
     if clears && !(decision.cell.seen_at_target && sight.active) {
+        decision.cell.held = None;
         return Step::Nothing(Quiet::ClearNotLicensed);
     }
     if quarrels(&decision.cell, &pair.target, rules.compare, sight.now) {

@@ -41,6 +41,9 @@ const fn held_words(held: &Held) -> &'static str {
             Refusal::NotFound => "Entra refused it: the user is not there",
             Refusal::Value => "Entra refused this value",
         },
+        Held::NotThereYet { .. } => {
+            "Entra answered that the user is not there, as it may of a new one: asked again after 15 minutes"
+        }
     }
 }
 

@@ -11,6 +11,7 @@ pub mod decide;
 pub mod echo;
 pub mod enrolled;
 pub mod group;
+mod held;
 pub mod keys;
 pub mod life;
 pub mod loops;

@@ -148,7 +148,14 @@ impl Remembered {
             lines.push(format!("a passkey in Entra: {seen}"));
         }
         if let Some((status, at)) = self.refused {
-            lines.push(format!("Entra refused the change with status {status} at {at}"));
+            let then = if self.standing == Standing::Refused {
+                "asked for again after a day"
+            } else {
+                "asked for again after 15 minutes, because a new user or group is not at once everywhere in Entra"
+            };
+            lines.push(format!(
+                "Entra refused the change with status {status} at {at}: {then}"
+            ));
         }
     }
 }

@@ -83,7 +83,7 @@ fn update(core: &mut Core, call: &Call, id: &str) -> Answer {
     let found = core.directory.find(id);
     let found =
         found.filter(|at| core.directory.is_live(*at) && core.directory.objects[*at].kind == Kind::User);
-    let Some(at) = found else {
+    let Some(at) = found.filter(|_| !core.faults.writes_not_found.strikes()) else {
         return page::not_found(id);
     };
     let held = &core.directory.objects[at].props;
@@ -112,7 +112,7 @@ fn update(core: &mut Core, call: &Call, id: &str) -> Answer {
 }
 
 /// Returns the group that may be written, or the refusal.
-fn writable_group(core: &Core, id: &str) -> Result<usize, Answer> {
+fn writable_group(core: &mut Core, id: &str) -> Result<usize, Answer> {
     if !core.may(ANY_MEMBER) && !core.owns(id) {
         return Err(page::denied());
     }
@@ -120,7 +120,7 @@ fn writable_group(core: &Core, id: &str) -> Result<usize, Answer> {
         .directory
         .find(id)
         .filter(|at| core.directory.is_live(*at) && core.directory.objects[*at].kind == Kind::Group);
-    let Some(at) = found else {
+    let Some(at) = found.filter(|_| !core.faults.writes_not_found.strikes()) else {
         return Err(page::not_found(id));
     };
     let props = &core.directory.objects[at].props;

@@ -25,6 +25,7 @@ use melonsync::reconcile::back::canonical::Compare;
 use melonsync::reconcile::back::decide::OnConflict;
 use melonsync::reconcile::back::decide::Rules;
 use melonsync::reconcile::policy::Threshold;
+use melonsync::sandbox::Fault;
 use melonsync::sandbox::SampleOptions;
 use melonsync::sandbox::Tenant;
 use melonsync::snapshot::cells::CellReads;
@@ -48,6 +49,8 @@ enum Fate {
     Unheard,
     /// Answered that it comes too early.
     Throttled,
+    /// Answered that there is no such user: a replica lacks one who is new.
+    NotThere,
     /// The process dies before it is carried out.
     DiesBefore,
     /// The process dies after it was carried out.
@@ -60,6 +63,8 @@ struct Scripted {
     dice: Mutex<Dice>,
     /// How many in a hundred go wrong.
     trouble: Mutex<u64>,
+    /// What becomes of the next requests, before chance decides.
+    next: Mutex<Vec<Fate>>,
     /// What was sent, and may have been carried out.
     sent: Mutex<Vec<(SourceId, Value)>>,
     died: Notify,
@@ -67,6 +72,9 @@ struct Scripted {
 
 impl Scripted {
     fn fate(&self) -> Fate {
+        if let Some(fate) = self.next.lock().unwrap().pop() {
+            return fate;
+        }
         let mut dice = self.dice.lock().unwrap();
         if !dice.chance(*self.trouble.lock().unwrap()) {
             return Fate::Done;
@@ -75,6 +83,7 @@ impl Scripted {
             Fate::Lost,
             Fate::Unheard,
             Fate::Throttled,
+            Fate::NotThere,
             Fate::DiesBefore,
             Fate::DiesAfter,
         ];
@@ -97,7 +106,7 @@ impl Writer for Scripted {
         let mut answers = Vec::new();
         for write in writes {
             let fate = self.fate();
-            if fate != Fate::Throttled {
+            if !matches!(fate, Fate::Throttled | Fate::NotThere) {
                 let values = write
                     .properties
                     .iter()
@@ -111,6 +120,10 @@ impl Writer for Scripted {
                 Fate::Done => Sent::Done,
                 Fate::Lost | Fate::Unheard => Sent::Unanswered("no answer".into()),
                 Fate::Throttled => Sent::NotYet("too early".into()),
+                Fate::NotThere => Sent::Refused {
+                    status: 404,
+                    what: "no such user".into(),
+                },
                 Fate::DiesBefore | Fate::DiesAfter => {
                     self.died.notify_one();
                     std::future::pending().await
@@ -156,6 +169,7 @@ impl Site {
             tenant: world.tenant.clone(),
             dice: Mutex::new(Dice::new(seed)),
             trouble: Mutex::new(50),
+            next: Mutex::default(),
             sent: Mutex::default(),
             died: Notify::new(),
         });
@@ -213,6 +227,22 @@ impl Site {
             self.world.restart();
         }
         ran
+    }
+
+    /// The first user gets this title at the target.
+    fn edit_first(&self, title: &str) {
+        let id = self.world.resource(&self.users[0])["id"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        assert!(self.world.workspace.edit_user(&id, json!({ "title": title })));
+    }
+
+    /// The way back alone, so much later, in calm weather. Returns how many users were written.
+    async fn carries(&mut self, later: Duration) -> u64 {
+        self.world.clock.advance(later);
+        let ran = self.back().await.expect("nobody dies");
+        ran.summary.operations["write_back_user"]
     }
 
     /// One thing that happens.
@@ -300,4 +330,48 @@ async fn edits_on_both_sides_come_to_rest_whatever_becomes_of_the_requests() {
         site.comes_to_rest(seed).await;
         site.is_lawful(seed);
     }
+}
+
+#[tokio::test]
+async fn a_value_of_somebody_who_is_not_there_yet_is_sent_once_more_after_a_quarter_of_an_hour() {
+    let minute = Duration::from_secs(60);
+    let mut site = Site::new(1).await;
+    *site.writer.trouble.lock().unwrap() = 0;
+    site.writer.next.lock().unwrap().push(Fate::NotThere);
+    site.edit_first("Too early");
+    assert_eq!(site.carries(minute).await, 0);
+    assert_eq!(site.carries(minute).await, 0, "it waits");
+    assert_eq!(site.carries(15 * minute).await, 1);
+    assert_eq!(site.in_entra(&site.users[0]), Value::text("Too early"));
+    assert_eq!(site.carries(15 * minute).await, 0, "the second time");
+    // Answered twice it counts, until the value is another one.
+    site.writer.next.lock().unwrap().extend([Fate::NotThere; 2]);
+    site.edit_first("Refused");
+    for later in [1, 15, 15, 24 * 60] {
+        assert_eq!(site.carries(later * minute).await, 0, "{later} minutes");
+    }
+    assert!(site.writer.next.lock().unwrap().is_empty(), "it was sent twice");
+    site.edit_first("Another");
+    assert_eq!(site.carries(15 * minute).await, 1);
+}
+
+#[tokio::test]
+async fn a_look_at_a_replica_that_is_behind_forgets_nothing() {
+    let minute = Duration::from_secs(60);
+    let mut site = Site::new(1).await;
+    *site.writer.trouble.lock().unwrap() = 0;
+    let user = site.users[0].clone();
+    // Back from the recycle bin, as the stream of changes has it, and not yet as a look has it.
+    site.world.tenant.soft_delete_user(&user);
+    site.world.tenant.restore_user(&user);
+    site.world
+        .tenant
+        .update_faults(|faults| faults.batch_behind = Fault::always());
+    site.edit_first("Edited meanwhile");
+    assert_eq!(site.carries(minute).await, 0, "a look says that the user is gone");
+    site.world
+        .tenant
+        .update_faults(|faults| faults.batch_behind = Fault::never());
+    assert_eq!(site.carries(minute).await, 1);
+    assert_eq!(site.in_entra(&user), Value::text("Edited meanwhile"));
 }

@@ -89,6 +89,7 @@ impl Inner {
             (weather.throttled, false, Sent::NotYet(what())),
             (weather.refused / 2, false, refused(403)),
             (weather.refused, false, refused(400)),
+            (weather.replica_behind / 4, false, refused(404)),
         ] {
             if percent > 0 && self.cells.dice.chance(percent) {
                 if carried {

@@ -342,6 +342,7 @@ impl Inner {
             (weather.throttled, false, Sent::NotYet(what())),
             (weather.refused, false, refused(403)),
             (weather.refused, false, refused(400)),
+            (weather.replica_behind / 4, false, refused(404)),
         ] {
             if percent > 0 && self.enrolment.dice.chance(percent) {
                 if carried {

@@ -16,7 +16,6 @@ use crate::engine::run::Run;
 use crate::model::id::SourceId;
 use crate::model::object::Existence;
 use crate::ports::Durability;
-use crate::reconcile::back::decide::Standing;
 use crate::reconcile::back::decide::Step;
 
 /// As many users as are asked for at a time: five `$batch` requests.
@@ -44,9 +43,11 @@ pub(super) async fn look(
         for (mut person, properties) in part {
             match answers.remove(&person.id) {
                 Some(Existence::Alive(attributes)) => person.look(&attributes, ways),
-                Some(Existence::SoftDeleted | Existence::HardDeleted) => person.standing = Standing::Left,
-                // It stays due.
-                Some(Existence::Unknown(_)) | None => continue,
+                // It stays due. A replica may lack a user who is new, or was just restored: that somebody left is said by the stream
+                // of changes, and one look forgets no base.
+                Some(Existence::SoftDeleted | Existence::HardDeleted | Existence::Unknown(_)) | None => {
+                    continue;
+                }
             }
             let mine = ways.iter().filter(|way| properties.contains(&way.property));
             let asked = decide(&mut person, mine, reading);

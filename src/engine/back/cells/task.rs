@@ -153,7 +153,7 @@ pub(super) fn waiting(person: &Person) -> Operation {
         let reason = match kept.cell.held {
             Some(Held::Conflict) => Reason::BothMoved,
             Some(Held::TwoWriters) => Reason::TwoWriters,
-            Some(Held::Refused { .. }) | None => continue,
+            Some(Held::Refused { .. } | Held::NotThereYet { .. }) | None => continue,
         };
         let name = Name::from(property.as_str());
         parts.push((name.clone(), reason));

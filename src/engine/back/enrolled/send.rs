@@ -17,6 +17,7 @@ use crate::ports::Durability;
 use crate::ports::MembershipWrite;
 use crate::ports::Sent as Answer;
 use crate::ports::Writer;
+use crate::reconcile::back::outcome::NOT_FOUND;
 use crate::reconcile::back::outcome::lacks_right;
 use crate::reconcile::back::standing::Standing;
 use crate::reconcile::guard::Sent;
@@ -183,6 +184,9 @@ impl Sending<'_> {
             Answer::NotYet(_) | Answer::Refused { .. } | Answer::AlreadySo => decided,
             Answer::Done | Answer::Unanswered(_) => opened,
         };
+        if !matches!(answer, Answer::NotYet(_) | Answer::Refused { .. }) {
+            kept.refused = None;
+        }
         match answer {
             Answer::Done => {
                 kept.answered = true;
@@ -242,7 +246,11 @@ impl Sending<'_> {
             let refused = Refused { status, at: run.now };
             let of = |(user, _): &&mut (SourceId, Enrolled)| *user == operation.source;
             if let Some((user, kept)) = recorded.users.iter_mut().find(of) {
+                let may_be_new = status == NOT_FOUND && kept.refused.is_none();
                 kept.refused = Some(refused);
+                if may_be_new {
+                    continue;
+                }
                 kept.stands(Standing::Refused, run.now);
                 self.findings.note(Standing::Refused.code(), *user);
             }

@@ -1,7 +1,6 @@
 //! What is decided for each user, and the operations that are due by it.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use super::evidence::Evidence;
 use super::people::People;
@@ -17,6 +16,7 @@ use crate::model::name::Name;
 use crate::model::value::Value;
 use crate::reconcile::back::cell::ReadingId;
 use crate::reconcile::back::enrolled;
+use crate::reconcile::back::enrolled::Decided;
 use crate::reconcile::back::enrolled::EnrolledFinding;
 use crate::reconcile::back::enrolled::Move;
 use crate::reconcile::back::enrolled::OwnerStanding;
@@ -24,6 +24,8 @@ use crate::reconcile::back::enrolled::Passkey;
 use crate::reconcile::back::enrolled::Seen;
 use crate::reconcile::back::enrolled::Still;
 use crate::reconcile::back::keys::KeyEvidence;
+use crate::reconcile::back::outcome::Earlier;
+use crate::reconcile::back::outcome::earlier;
 use crate::reconcile::back::passkeys::combined;
 use crate::reconcile::back::standing::Standing;
 use crate::reconcile::guard::Class;
@@ -35,9 +37,6 @@ use crate::snapshot::enrolments::Enrolled;
 
 /// The attribute under which the membership stands in plans, holds and the history.
 pub(super) const MEMBER_OF: &str = "memberOf";
-
-/// So long a change that Graph refused is not asked for again.
-const REFUSED_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A change that is due.
 #[derive(Debug)]
@@ -142,10 +141,17 @@ impl Weighing<'_> {
         kept.enrolment = decided.enrolment;
         let has_passkey = passkey == Passkey::Yes && person.owner == OwnerStanding::Enabled;
         let standing = Standing::of(&decided, seen.member, has_passkey);
+        let change = change(&decided);
+        let refusal = self.refusal(person).filter(|_| change.is_some());
         // What is not known now stands as it did.
         let blind = decided.step == Move::Nothing(Still::NoEvidence) && person.before.is_some();
         if !blind {
-            kept.stands(standing, self.now);
+            let refused = refusal == Some(Earlier::Stands);
+            kept.stands(if refused { Standing::Refused } else { standing }, self.now);
+            // Of what is not wanted any more nothing was refused; and a refusal that may have come too early is known until the next.
+            kept.refused = kept
+                .refused
+                .filter(|_| refusal.is_some_and(|refusal| refusal != Earlier::Over));
         }
         if let Some(finding) = decided.finding {
             findings.note(finding.code(), user);
@@ -153,25 +159,15 @@ impl Weighing<'_> {
         if standing == Standing::PasskeyWithoutKey {
             findings.note(Standing::PasskeyWithoutKey.code(), user);
         }
-        let (add, waits) = match (decided.step, decided.finding) {
-            (Move::Add, _) => (true, None),
-            (Move::Remove, _) => (false, None),
-            (_, Some(EnrolledFinding::RemovedByHand)) => (
-                true,
-                Some("somebody took the member out by hand: it is put back after 24 hours, or once released"),
-            ),
-            (_, Some(EnrolledFinding::ForeignMember)) => (
-                false,
-                Some("melonsync did not add this member: it is taken out once released"),
-            ),
-            _ => return None,
-        };
-        if self.is_refused(kept) {
-            kept.stands(Standing::Refused, self.now);
-            findings.note(Standing::Refused.code(), user);
-            return None;
+        match refusal {
+            Some(Earlier::Stands) => {
+                findings.note(Standing::Refused.code(), user);
+                return None;
+            }
+            Some(Earlier::NotThereYet) => return None,
+            Some(Earlier::OnceMore | Earlier::Over) | None => {}
         }
-        kept.refused = None;
+        let (add, waits) = change?;
         Some(Due {
             operation: self.operation((user, person), add, waits.is_some()),
             released: released[usize::from(!add)],
@@ -225,9 +221,12 @@ impl Weighing<'_> {
             .is_some()
     }
 
-    fn is_refused(&self, kept: &Enrolled) -> bool {
-        kept.refused
-            .is_some_and(|refused| self.now >= refused.at && self.now.since(refused.at) < REFUSED_FOR)
+    /// What an earlier refusal means by now.
+    fn refusal(&self, person: &Person) -> Option<Earlier> {
+        let before = person.before.as_ref()?;
+        let stands = before.standing == Standing::Refused;
+        let refused = before.refused?;
+        Some(earlier(refused.status, refused.at, stands, self.now))
     }
 
     /// The operation that an earlier cycle got no answer to, where the members show that it was carried out.
@@ -272,5 +271,22 @@ impl Weighing<'_> {
             (false, false, None) if self.key_of(user) == KeyEvidence::Blocked => Reason::KeyBlocked,
             (false, false, None) => Reason::KeyGone,
         }
+    }
+}
+
+/// The change that is wanted: whether it adds, and why it waits for a person.
+fn change(decided: &Decided) -> Option<(bool, Option<&'static str>)> {
+    match (decided.step, decided.finding) {
+        (Move::Add, _) => Some((true, None)),
+        (Move::Remove, _) => Some((false, None)),
+        (_, Some(EnrolledFinding::RemovedByHand)) => Some((
+            true,
+            Some("somebody took the member out by hand: it is put back after 24 hours, or once released"),
+        )),
+        (_, Some(EnrolledFinding::ForeignMember)) => Some((
+            false,
+            Some("melonsync did not add this member: it is taken out once released"),
+        )),
+        _ => None,
     }
 }

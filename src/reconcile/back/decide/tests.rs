@@ -410,6 +410,41 @@ fn a_hold_ends_when_what_it_is_for_ends() {
 }
 
 #[test]
+fn what_came_too_early_is_sent_once_more_after_a_while() {
+    let held = |source: &str, target: &str| Cell {
+        held: Some(Held::NotThereYet {
+            to: value(target),
+            at: at(0),
+        }),
+        ..cell(source)
+    };
+    for (name, minute, read, expected, kept) in [
+        ("too early again", 14, "a/b", "KeptBack", true),
+        ("a quarter of an hour later", 15, "a/b", "b", true),
+        ("another value", 1, "a/c", "c", false),
+        ("in step by now", 1, "b/b", "InStep", false),
+        ("both moved", 15, "c/b", "b", true),
+    ] {
+        let decision = decided(&held("a/a", "b"), read, minute);
+        assert_eq!(word(&decision.step), expected, "{name}");
+        assert_eq!(decision.cell.held.is_some(), kept, "{name}");
+    }
+    let cleared = Cell {
+        empty_since: Some(Sighting {
+            value: Value::Null,
+            reading: ReadingId(0),
+            at: at(0),
+        }),
+        ..held("a/a", "-")
+    };
+    let decision = decided(&cleared, "c/-", 16);
+    assert_eq!(
+        (word(&decision.step).as_str(), decision.cell.held),
+        ("EditBeatsClear", None)
+    );
+}
+
+#[test]
 fn a_conflict_waits_for_a_person_where_that_is_configured() {
     let rules = Rules {
         on_conflict: OnConflict::Hold,
