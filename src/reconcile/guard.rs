@@ -23,6 +23,9 @@ use crate::model::verb::Act;
 
 pub use class::Class;
 
+/// Where the guard's words begin to name commands: a page that decides has no need of them.
+pub const COMMANDS: &str = ": check them with ";
+
 /// What the directory and the snapshot hold, for percentages and for the small-source rule.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Totals {
@@ -216,8 +219,8 @@ fn approve_identities(asked: &Asked, sent: &Sent, totals: Totals, policy: &Polic
         return Approval::Approved;
     }
     Approval::Withheld(format!(
-        "{}{}, more than the {} that identity_change_threshold ({limit}, of {}) lets through: \
-         check them with `melonsync plan`, then `melonsync withheld release`",
+        "{}{}, more than the {} that identity_change_threshold ({limit}, of {}) lets through\
+         {COMMANDS}`melonsync plan`, then `melonsync withheld release`",
         are_due(asked.identities, "change", " of userName, externalId or roles"),
         in_window(sent.identities),
         limit.limit(totals.linked_users),
@@ -248,8 +251,8 @@ fn approve_creates(
         return Approval::Approved;
     }
     Approval::Withheld(format!(
-        "{}{}, more than the {} that creation_threshold ({limit}, of {total}) lets through: \
-         check them with `melonsync plan`, then `melonsync sync --allow-creations {}`",
+        "{}{}, more than the {} that creation_threshold ({limit}, of {total}) lets through\
+         {COMMANDS}`melonsync plan`, then `melonsync sync --allow-creations {}`",
         are_due(asked.creates, "create", " of users and groups"),
         in_window(sent.creates),
         limit.limit(total),
@@ -414,7 +417,7 @@ fn within(what: &str, due: Due, threshold: Threshold, setting: &str) -> Approval
     let window = in_window(before);
     Approval::Withheld(format!(
         "{}{window}, more than the {limit} that {setting} ({threshold}, of {total}) \
-         lets through: check them with `melonsync plan`, then `melonsync sync --allow-deletions {release}`",
+         lets through{COMMANDS}`melonsync plan`, then `melonsync sync --allow-deletions {release}`",
         are_due(asked, "removal", &format!(" of {what}"))
     ))
 }
@@ -422,6 +425,7 @@ fn within(what: &str, due: Due, threshold: Threshold, setting: &str) -> Approval
 fn in_window(before: u64) -> String {
     match before {
         0 => String::new(),
+        1 => " and 1 was sent within the guard window".to_owned(),
         _ => format!(" and {before} were sent within the guard window"),
     }
 }

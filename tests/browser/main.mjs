@@ -106,7 +106,7 @@ const journeys = {
     for (const [name, path] of pages()) {
       await go(path);
       const buttons = await page.$$eval("form[method=post] button", (all) => all.map((one) => one.innerText));
-      assert.deepEqual(buttons, name === "nobody" ? [] : ["Log out"], name);
+      assert.deepEqual(buttons, ["Log out"], name);
     }
   },
 
@@ -136,7 +136,7 @@ const journeys = {
     await log_in("operator", `/jobs/idmelon/objects/${world.drifted[1].id}`);
     await press(".actions button");
     assert.match(page.url(), /\/cycles\//);
-    await page.waitForFunction(() => /after \d+\.\d s/.test(document.querySelector("#cycle").innerText), { timeout: 20_000 });
+    await page.waitForFunction(() => /after \d+\.\d+ s/.test(document.querySelector("#cycle").innerText), { timeout: 20_000 });
     await browser.look(page, "cycle-watched");
   },
 
@@ -177,7 +177,7 @@ const journeys = {
     await page.type("#comment", "by mistake");
     await page.type("#typed", "3");
     await press("#offer .decide button");
-    await page.waitForFunction(() => /after \d+\.\d s/.test(document.querySelector("#cycle").innerText), { timeout: 20_000 });
+    await page.waitForFunction(() => /after \d+\.\d+ s/.test(document.querySelector("#cycle").innerText), { timeout: 20_000 });
     assert.match(await text("#cycle"), /converged/i);
     await browser.look(page, "undo-done");
   },

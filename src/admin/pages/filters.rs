@@ -23,31 +23,41 @@ pub(super) fn v(value: impl Display, _: &dyn Values) -> askama::Result<Safe<Stri
     Ok(Safe(isolated(&value.to_string())))
 }
 
-/// A sentence: what stands between backticks in it is code.
+/// A sentence: what stands between backticks in it is code, and its moments are to the second.
 #[askama::filter_fn]
 pub(super) fn prose(value: impl Display, _: &dyn Values) -> askama::Result<Safe<String>> {
-    Ok(Safe(with_code(&within(&value.to_string(), LONGEST_SENTENCE))))
+    Ok(Safe(told(&value.to_string())))
 }
 
-/// A sentence without its end: it begins with a capital, ends with a full stop, and has its moments to the second.
+/// The same of a sentence without its end: it begins with a capital, and ends with a full stop.
 #[askama::filter_fn]
 pub(super) fn said(value: impl Display, _: &dyn Values) -> askama::Result<Safe<String>> {
-    Ok(Safe(with_code(&within(
-        &sentence(&value.to_string()),
-        LONGEST_SENTENCE,
-    ))))
+    Ok(Safe(told(&sentence(&value.to_string()))))
+}
+
+fn told(text: &str) -> String {
+    let text = escaped(&shown_within(text, LONGEST_SENTENCE));
+    format!("<bdi>{}</bdi>", with_code(&text))
+}
+
+/// The moments in a text, each as one.
+fn to_the_second(text: &str) -> String {
+    let words = text.split(' ').map(|word| {
+        let (moment, sign) = word.split_at(word.trim_end_matches([',', ':', ';', '.', ')']).len());
+        as_moment(moment).map_or_else(|| word.to_owned(), |moment| moment + sign)
+    });
+    words.collect::<Vec<String>>().join(" ")
+}
+
+/// A moment as pages have it; nothing of another text.
+fn as_moment(text: &str) -> Option<String> {
+    let at = chrono::DateTime::parse_from_rfc3339(text).ok()?.to_utc();
+    let short = at.format("%Y-%m-%d %H:%M:%S");
+    Some(format!("<time datetime=\"{}\">{short}</time>", escaped(text)))
 }
 
 fn sentence(text: &str) -> String {
-    let to_the_second = |word: &str| {
-        let (moment, sign) = word.split_at(word.trim_end_matches([',', ':', ';']).len());
-        match chrono::DateTime::parse_from_rfc3339(moment) {
-            Ok(at) => format!("{} UTC{sign}", at.to_utc().format("%Y-%m-%d %H:%M:%S")),
-            Err(_) => word.to_owned(),
-        }
-    };
-    let words: Vec<String> = text.split(' ').map(to_the_second).collect();
-    let mut words = words.join(" ");
+    let mut words = text.to_owned();
     if let Some(first) = words.get(..1) {
         let first = first.to_uppercase();
         words.replace_range(..1, &first);
@@ -80,15 +90,7 @@ pub(super) fn id(value: impl Display, _: &dyn Values) -> askama::Result<Safe<Str
 #[askama::filter_fn]
 pub(super) fn at(value: impl Display, _: &dyn Values) -> askama::Result<Safe<String>> {
     let text = value.to_string();
-    let read = chrono::DateTime::parse_from_rfc3339(&text);
-    Ok(Safe(match read {
-        Ok(at) => {
-            let at = at.to_utc();
-            let short = at.format("%Y-%m-%d %H:%M:%S");
-            format!("<time datetime=\"{}\">{short}</time>", escaped(&text))
-        }
-        Err(_) => isolated(&text),
-    }))
+    Ok(Safe(as_moment(&text).unwrap_or_else(|| isolated(&text))))
 }
 
 /// Seconds in words.
@@ -139,7 +141,7 @@ pub(super) fn words(value: impl Display, _: &dyn Values) -> askama::Result<Safe<
     Ok(Safe(isolated(&value.to_string().replace('_', " "))))
 }
 
-/// Escaped text with what stands between two backticks as code; a backtick alone stays one.
+/// Escaped text with what stands between two backticks as code, as it is; a backtick alone stays one.
 fn with_code(text: &str) -> String {
     let parts: Vec<&str> = text.split('`').collect();
     let mut out = String::with_capacity(text.len() + 32);
@@ -152,7 +154,7 @@ fn with_code(text: &str) -> String {
             (true, false) => {
                 let _ = write!(out, "`{part}");
             }
-            (false, _) => out.push_str(part),
+            (false, _) => out.push_str(&to_the_second(part)),
         }
     }
     out
@@ -198,19 +200,21 @@ mod tests {
             ("`a` and `b`", "<code>a</code> and <code>b</code>"),
             ("one ` alone", "one ` alone"),
             ("`a` and ` b", "<code>a</code> and ` b"),
+            (
+                "since 2026-11-30T12:00:05.123Z: see `--since 2026-11-30T12:00:05.123Z`",
+                "since <time datetime=\"2026-11-30T12:00:05.123Z\">2026-11-30 12:00:05</time>: \
+                 see <code>--since 2026-11-30T12:00:05.123Z</code>",
+            ),
         ] {
             assert_eq!(with_code(text), expected);
         }
     }
 
     #[test]
-    fn a_sentence_has_its_capital_its_end_and_its_moments_to_the_second() {
+    fn a_sentence_has_its_capital_and_its_end() {
         for (text, expected) in [
             ("in step", "In step."),
-            (
-                "stopped since 2026-11-30T12:00:05.123Z: it ended.",
-                "Stopped since 2026-11-30 12:00:05 UTC: it ended.",
-            ),
+            ("stopped: it ended.", "Stopped: it ended."),
             ("écarté", "écarté."),
             ("", "."),
         ] {

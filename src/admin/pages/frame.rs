@@ -1,6 +1,7 @@
 //! What stands around each page: where one is, who one is, and how the last thing that was asked for ended.
 
 use askama::Template;
+use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::assets;
@@ -145,8 +146,16 @@ struct Refused<'p> {
 
 /// What was asked for is not shown, and why.
 pub(super) fn refused(problem: &Problem) -> Response {
-    let mut frame = Frame::bare();
-    "Not done".clone_into(&mut frame.title);
+    refused_within(Frame::bare(), problem)
+}
+
+/// The same to somebody who is logged in.
+pub(super) fn refused_within(mut frame: Frame, problem: &Problem) -> Response {
+    let title = match problem.status_code() {
+        StatusCode::NOT_FOUND => "Not found",
+        _ => "Not done",
+    };
+    title.clone_into(&mut frame.title);
     let page = Refused {
         frame,
         errors: &problem.error().errors,

@@ -8,13 +8,11 @@ use axum::response::Response;
 use super::decision;
 use super::filters;
 use super::form::Form;
-use super::frame;
 use super::frame::Frame;
 use super::visit::Visit;
 use super::why::Why;
 use crate::admin::desk::OfId;
 use crate::admin::extract::Path;
-use crate::admin::problem::Problem;
 use crate::app::decisions::hold;
 use crate::app::decisions::hold::Holding;
 use crate::app::service::request::ResyncRequest;
@@ -40,7 +38,7 @@ pub(super) async fn page(visit: Visit, Path(OfId { id }): Path<OfId>) -> Respons
     };
     let explained = match asked.await {
         Ok(explained) => explained,
-        Err(error) => return frame::refused(&Problem::from(error)),
+        Err(error) => return visit.show(|_, _| Err::<Explained, _>(error)).await,
     };
     let ask = move |visit: &Visit, frame: Frame| {
         let why = Why::of(&explained)?;

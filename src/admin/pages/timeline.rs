@@ -16,10 +16,12 @@ use crate::admin::parameter::of;
 use crate::app::decisions::pause;
 use crate::app::decisions::pause::Pausing;
 use crate::app::service::request::SyncRequest;
+use crate::app::text::summary::of_verb;
 use crate::app::views::status::JobStatus;
 use crate::app::views::timeline;
 use crate::app::views::timeline::Timeline;
 use crate::app::views::timeline::TimelineEvent;
+use crate::model::verb::Verb;
 
 /// As many events as a page has.
 const ON_A_PAGE: usize = 50;
@@ -131,18 +133,16 @@ impl TimelineEvent {
         }
     }
 
-    /// The operations of a cycle that were not none: `3 create user`.
-    fn counts(&self) -> Vec<(String, u64)> {
-        let summary = self
-            .summary
-            .as_ref()
-            .and_then(|summary| summary["operations"].as_object());
-        let counts = summary.into_iter().flatten();
-        counts
-            .filter_map(|(verb, count)| {
-                Some((verb.replace('_', " "), count.as_u64().filter(|count| *count > 0)?))
-            })
-            .collect()
+    /// The operations of a cycle in words: `3 users created, 2 members added`; nothing where it had none.
+    fn done(&self) -> Option<String> {
+        let counts = &self.summary.as_ref()?["operations"];
+        let is_planned = self.outcome.as_deref() == Some("planned");
+        let some = Verb::ALL.into_iter().filter_map(|verb| {
+            let count = counts[verb.name()].as_u64().filter(|count| *count > 0)?;
+            Some(of_verb(count, verb, is_planned))
+        });
+        let done: Vec<String> = some.collect();
+        (!done.is_empty()).then(|| done.join(", "))
     }
 }
 

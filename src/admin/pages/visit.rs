@@ -77,14 +77,22 @@ impl Visit {
                 .session
                 .as_ref()
                 .and_then(|id| self.service.sessions().take(id));
-            let asks_why = self.service.site().settings().admin.comment_required;
-            let frame = Frame::of(&self.caller, self.job.as_deref(), (notice, asks_why));
-            sent::render(&ask(&self, frame)?)
+            let made = ask(&self, self.frame(notice)).and_then(|page| sent::render(&page));
+            Ok(made.map_err(|error| (self.frame(None), error)))
         });
         match made.await {
-            Ok(text) => sent::html(StatusCode::OK, text),
+            Ok(Ok(text)) => sent::html(StatusCode::OK, text),
+            Ok(Err((frame, error))) => frame::refused_within(frame, &Problem::from(error)),
             Err(error) => frame::refused(&Problem::from(error)),
         }
+    }
+
+    /// What stands around a page; of a job that the settings have.
+    fn frame(&self, notice: Option<Notice>) -> Frame {
+        let site = self.service.site();
+        let settings = site.settings();
+        let job = self.job.as_deref().filter(|job| settings.jobs.contains_key(*job));
+        Frame::of(&self.caller, job, (notice, settings.admin.comment_required))
     }
 
     /// Decides something where it may block, and goes to a page that says how that ended.

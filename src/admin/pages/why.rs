@@ -242,8 +242,9 @@ impl Why {
 
 impl Attribute {
     /// How it stands, in words; empty where all is as it should be.
-    pub(super) fn remarked(&self) -> &'static str {
+    pub(super) fn remarked(&self, plan: &[Planned]) -> &'static str {
         match self.state.as_str() {
+            "write" if plan.is_empty() => "differs, and is left alone",
             "write" => "to be written",
             "drift" => "changed at the target",
             "record" => "right already",

@@ -18,6 +18,7 @@ use crate::app::error::AppError;
 use crate::app::views::withheld;
 use crate::app::views::withheld::WithheldList;
 use crate::app::views::withheld::WithheldView;
+use crate::reconcile::guard::COMMANDS;
 
 /// As many lines as are shown of one cause: who decides looks at them.
 const SHOWN: usize = 500;
@@ -51,10 +52,10 @@ struct Cause {
 impl Cause {
     fn of(reason: &str, mut lines: Vec<WithheldView>) -> Self {
         let all = lines.len();
-        let (count, why) = (
-            lines.iter().map(|line| line.count).sum(),
-            lines.first().map(|line| line.why.clone()).unwrap_or_default(),
-        );
+        let count = lines.iter().map(|line| line.count).sum();
+        let why = lines.first().map(|line| line.why.as_str()).unwrap_or_default();
+        // What the commands behind it do, this page does.
+        let why = why.split(COMMANDS).next().unwrap_or_default().to_owned();
         lines.truncate(SHOWN);
         Self {
             reason: reason.to_owned(),

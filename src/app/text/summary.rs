@@ -15,15 +15,22 @@ use crate::reconcile::operation::Verb;
 fn operations(summary: &Summary, planned: bool) -> String {
     let parts: Vec<String> = Verb::ALL
         .into_iter()
-        .map(|verb| (summary.operation(verb), counted(verb, planned)))
+        .map(|verb| (summary.operation(verb), verb))
         .filter(|(count, _)| *count > 0)
-        .map(|(count, (noun, what))| format!("{} {what}", many(count, noun)))
+        .map(|(count, verb)| of_verb(count, verb, planned))
         .collect();
     if parts.is_empty() {
         "nothing to do".to_owned()
     } else {
         parts.join(", ")
     }
+}
+
+/// What so many operations of a verb came to, or would: `3 users created`, `2 members to add`.
+#[must_use]
+pub fn of_verb(count: u64, verb: Verb, planned: bool) -> String {
+    let (noun, what) = counted(verb, planned);
+    format!("{} {what}", many(count, noun))
 }
 
 /// What a summary counts of a verb, and what becomes of it: users, `created`; members, `to add`.

@@ -69,14 +69,21 @@ fn listed(list: &WithheldList) -> String {
 
 /// A fact that most share.
 fn in_common(one: &Common) -> String {
-    let value = shown(&one.value);
-    let holds = match one.what {
-        "cause" => format!("the cause is: {value}"),
-        "group" => format!("a member of group `{value}`"),
-        "department" => format!("in department `{value}`"),
-        _ => format!("withheld since the hour {value}"),
-    };
-    format!("in common   {} of {}: {holds}", one.count, one.of)
+    format!("in common   {} of {}: {}", one.count, one.of, one.holds())
+}
+
+impl Common {
+    /// The fact in words.
+    #[must_use]
+    pub fn holds(&self) -> String {
+        let value = shown(&self.value);
+        match self.what {
+            "cause" => format!("the cause is: {value}"),
+            "group" => format!("a member of group `{value}`"),
+            "department" => format!("in department `{value}`"),
+            _ => format!("withheld since the hour {value}"),
+        }
+    }
 }
 
 /// What each of these adoptions waits for.

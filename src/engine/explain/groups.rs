@@ -54,6 +54,7 @@ pub(super) async fn groups(
     let reading = Reading {
         user,
         user_linked: view.link.is_some(),
+        user_out: scope.standing == "out",
         nesting: run.job.assigning.nesting,
         managed: run.job.managed.contains(&ObjectKind::Group),
     };
@@ -82,6 +83,7 @@ pub(super) async fn groups(
 struct Reading {
     user: SourceId,
     user_linked: bool,
+    user_out: bool,
     nesting: Nesting,
     managed: bool,
 }
@@ -125,6 +127,7 @@ impl Reading {
                 .is_some_and(|record| matches!(record.object.life, Life::Gone(_))),
             hidden: visibility.and_then(Value::as_str) == Some("HiddenMembership"),
             user_linked: self.user_linked,
+            user_out: self.user_out,
             flattens: self.nesting.members,
             managed: self.managed,
         };

@@ -38,6 +38,8 @@ pub struct Facts {
     pub hidden: bool,
     /// The user has a resource.
     pub user_linked: bool,
+    /// The user is out of scope.
+    pub user_out: bool,
     /// Members of nested groups count at the target.
     pub flattens: bool,
     /// Groups are managed by the job.
@@ -120,6 +122,8 @@ impl InGroup {
             "members of nested groups count only with nested_groups = \"flatten\""
         } else if !(member || nested) {
             return "not in it at the target".to_owned();
+        } else if facts.user_out {
+            "the user is out of scope"
         } else if facts.user_linked {
             "the next cycle adds it, unless `Next cycle` below says what keeps it back"
         } else {

@@ -117,6 +117,18 @@ fn values<'d>(document: &'d Value, keys: &[&str], found: &mut Vec<&'d Value>) {
     }
 }
 
+/// A text with its moments as pages have them.
+fn to_the_second(text: &str) -> String {
+    let words = text.split(' ').map(|word| {
+        let (moment, sign) = word.split_at(word.trim_end_matches([',', ':', ';', '.']).len());
+        match chrono::DateTime::parse_from_rfc3339(moment) {
+            Ok(at) => format!("{}{sign}", at.format("%Y-%m-%d %H:%M:%S")),
+            Err(_) => word.to_owned(),
+        }
+    });
+    words.collect::<Vec<String>>().join(" ")
+}
+
 #[track_caller]
 fn says_what_its_document_says(door: &Door, page: &str, keys: &[&str]) {
     let session = door.login(VIEWER);
@@ -135,10 +147,7 @@ fn says_what_its_document_says(door: &Door, page: &str, keys: &[&str]) {
             Value::Number(one) => one.to_string(),
             _ => continue,
         };
-        let one = match chrono::DateTime::parse_from_rfc3339(&one) {
-            Ok(at) => at.format("%Y-%m-%d %H:%M:%S").to_string(),
-            Err(_) => one,
-        };
+        let one = to_the_second(&one);
         let is_there = text.contains(&one) || text.contains(&one.replace('_', " "));
         assert!(is_there, "{page} does not say `{one}`:\n{text}");
     }

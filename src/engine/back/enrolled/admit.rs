@@ -14,6 +14,7 @@ use crate::reconcile::back::group::approve_joins;
 use crate::reconcile::back::group::approve_leaves;
 use crate::reconcile::explain::omission::Omission;
 use crate::reconcile::guard::Approval;
+use crate::reconcile::guard::COMMANDS;
 use crate::reconcile::guard::Class;
 use crate::reconcile::operation::Operation;
 use crate::snapshot::kept_back::Withheld;
@@ -95,11 +96,12 @@ fn word(what: &str, approved: Result<(), Over>, key: &str) -> Approval {
         Err(Over { moves, limit, most }) => {
             let before = match moves.sent {
                 0 => String::new(),
+                1 => " and 1 was sent within the guard window".to_owned(),
                 sent => format!(" and {sent} were sent within the guard window"),
             };
             Approval::Withheld(format!(
                 "{} {what} of the enrolled group are due{before}, more than the {most} that enrolled_threshold.{key} ({limit}, of {}) \
-                 lets through: check them with `melonsync plan --full`, then `melonsync withheld release`",
+                 lets through{COMMANDS}`melonsync plan --full`, then `melonsync withheld release`",
                 moves.asked, moves.ours
             ))
         }
