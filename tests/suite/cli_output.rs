@@ -16,6 +16,7 @@ mod flags;
 mod hints;
 mod history;
 mod killed;
+mod killed_both_ways;
 mod listing;
 mod not_kept;
 mod quarantine;

@@ -283,6 +283,11 @@ impl Tenant {
         self.inner.log.all()
     }
 
+    /// Keeps the bodies of writes from now on.
+    pub fn keep_request_bodies(&self) {
+        self.inner.log.keep_bodies(true);
+    }
+
     /// Returns how many requests were answered since the last clearing, token requests included.
     pub fn request_count(&self) -> usize {
         self.inner.log.total()
