@@ -129,9 +129,6 @@ impl Job {
 /// A group's Graph property that says whether its members may be seen.
 const VISIBILITY: &str = "visibility";
 
-/// As many users, named in one order, may be disabled although the guard is closed.
-pub const MOST_NAMED_USERS: usize = 10;
-
 /// What a cycle is to look at, beyond what changed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Extent {

@@ -5,6 +5,7 @@
 //! kind are withheld and the rest is applied (docs/design/cycle.md, "The guard").
 
 mod class;
+pub mod named;
 pub mod quarantine;
 pub mod review;
 pub mod trouble;

@@ -20,7 +20,7 @@ use crate::model::id::TargetId;
 use crate::ports::StoreError;
 use crate::ports::Table;
 use crate::reconcile::back::cell::Cell;
-use crate::reconcile::back::decide::Finding;
+use crate::reconcile::back::finding::Finding;
 
 /// The cells of one user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -14,6 +14,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
 use crate::ports::StoreError;
+use crate::reconcile::guard::named::NamedAt;
 use crate::reconcile::refresh::Sweep;
 
 use super::{
@@ -119,6 +120,9 @@ fn versioned(bytes: &[u8]) -> Result<&[u8], Undecodable> {
 /// The counts of what was sent within the guard window.
 pub const SENT_REMOVALS: StateKey<Vec<SentAt>> =
     StateKey::json("sent_removals", "what was sent within the guard window");
+/// Users whom admins named, and who went through a closed guard within the hour.
+pub const NAMED: StateKey<Vec<NamedAt>> =
+    StateKey::json("named_beyond_guard", "who was let through the guard by name");
 /// PATCHes and DELETEs without a recorded outcome.
 pub const OPEN_WRITES: StateKey<Vec<OpenWrite>> =
     StateKey::json("open_writes", "the writes without a recorded outcome");

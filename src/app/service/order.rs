@@ -9,9 +9,9 @@ use crate::app::plans::Seen;
 use crate::app::preview::Preview;
 use crate::app::rules::Rules;
 use crate::engine::job::Extent;
-use crate::engine::job::MOST_NAMED_USERS;
 use crate::engine::job::UndoRequest;
 use crate::engine::job::Watcher;
+use crate::reconcile::guard::named::MOST_NAMED_USERS;
 use crate::snapshot::store::Snapshot;
 use std::sync::Arc;
 

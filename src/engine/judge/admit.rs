@@ -169,6 +169,8 @@ impl Judge {
                     disable.changes.retain(is_active);
                     disable.narrow_reason();
                 }
+                let over = self.over.as_ref().filter(|(over, _)| over.contains(&id));
+                let why = over.map_or(why, |(_, over)| over.clone());
                 self.withhold(run, &disable, (Class::Removal, Vec::new()), why, work);
                 // What does not take access away goes on.
                 if operation.verb == Verb::DisableUser {

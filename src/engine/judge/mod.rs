@@ -6,6 +6,7 @@ pub(super) mod window;
 pub(super) mod withhold;
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use tracing::warn;
 
@@ -67,6 +68,9 @@ pub(super) struct Judge {
     pub(super) asked: Asked,
     /// What was sent within the guard window before this cycle.
     pub(super) sent: Sent,
+    /// Users whom an admin named, few enough to go through a closed guard; and those of them of whom the hour allows no more, with why.
+    chosen: BTreeSet<SourceId>,
+    over: Option<(BTreeSet<SourceId>, String)>,
     /// True while the snapshot is one that was restored, and nobody has let its removals through.
     restored: bool,
 }
@@ -159,7 +163,7 @@ impl Judge {
             keep_withheld(&mut approvals, before);
         }
         self.approvals = Some(approvals);
-        Ok(())
+        self.let_named(run).await
     }
 
     /// Warns of what is withheld. A word on what nothing asks for withholds nothing.

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use crate::engine::error::CycleError;
 use crate::engine::job::Extent;
-use crate::engine::job::MOST_NAMED_USERS;
 use crate::engine::judge::Judge;
 use crate::engine::judge::kept_back::KeptBack;
 use crate::engine::judge::kept_back::Met;
@@ -14,16 +13,22 @@ use crate::engine::judge::kept_back::paused;
 use crate::engine::run::Run;
 use crate::engine::standing::Fact;
 use crate::engine::standing::Key;
+use crate::engine::work::Removal;
 use crate::model::id::CycleId;
 use crate::model::id::ObjectKind;
 use crate::model::side::Side;
+use crate::model::verb::Act;
 use crate::ports::Durability;
 use crate::ports::StoreError;
+use crate::reconcile::guard::named::MOST_NAMED_USERS;
+use crate::reconcile::guard::named::let_through;
 use crate::snapshot::kept_back::Hold;
 use crate::snapshot::kept_back::KeptBackReads;
 use crate::snapshot::kept_back::Withheld;
 use crate::snapshot::kept_back::WithheldKey;
 use crate::snapshot::read::Reads;
+use crate::snapshot::state::NAMED;
+use crate::snapshot::state::StateReads;
 use crate::snapshot::store::Snapshot;
 
 impl Judge {
@@ -77,7 +82,7 @@ impl Judge {
         self.kept_back.pause.as_ref().map(paused)
     }
 
-    /// Up to ten users whom an admin named may be disabled although the guard is closed.
+    /// Notes whom an admin named, where they are few: they may be disabled although the guard is closed.
     pub(in crate::engine) fn note_named(&mut self, run: &Run<'_>, focus: Option<&BTreeSet<Key>>) {
         let Extent::Objects { users, .. } = &run.order.extent else {
             return;
@@ -85,8 +90,45 @@ impl Judge {
         if users.len() <= MOST_NAMED_USERS {
             let chosen = focus.into_iter().flatten();
             let users = chosen.filter(|(kind, _)| *kind == ObjectKind::User);
-            self.kept_back.named = users.map(|(_, id)| *id).collect();
+            self.chosen = users.map(|(_, id)| *id).collect();
         }
+    }
+
+    /// Lets users whom an admin named through a closed guard, as many as the hour allows. They are counted before anything of theirs
+    /// is sent.
+    pub(in crate::engine) async fn let_named(&mut self, run: &Run<'_>) -> Result<(), CycleError> {
+        let is_closed = self.approval(ObjectKind::User).withheld().is_some();
+        if self.chosen.is_empty() || !is_closed || self.kept_back.removals_paused() {
+            return Ok(());
+        }
+        let (chosen, now) = (self.chosen.clone(), run.now);
+        let (before, named) = run
+            .store(move |snapshot| {
+                let mut due = BTreeSet::new();
+                for id in chosen {
+                    let removal = snapshot.removal::<Removal>(ObjectKind::User, &id)?;
+                    due.extend(
+                        removal
+                            .filter(|removal| removal.verb.act() == Act::Disable)
+                            .map(|_| id),
+                    );
+                }
+                let before = snapshot.state(&NAMED)?.unwrap_or_default();
+                let named = let_through(&due, &before, now);
+                Ok((before, named))
+            })
+            .await?;
+        self.kept_back.named = self.chosen.difference(&named.over).copied().collect();
+        self.over = named.why().map(|why| (named.over, why));
+        if named.counted == before {
+            return Ok(());
+        }
+        run.keep(move |snapshot| {
+            let mut tx = snapshot.tx()?;
+            tx.put_state(&NAMED, &named.counted);
+            tx.commit(Durability::Synced)
+        })
+        .await
     }
 
     /// Keeps what this batch met of withheld operations.

@@ -3,7 +3,7 @@
 use super::cell::Cell;
 use super::cell::Held;
 use super::cell::Refusal;
-use super::decide::Finding;
+use super::finding::Finding;
 use crate::model::clock::Timestamp;
 
 /// Returns what there is to say of a cell that is written back to this property.

@@ -10,6 +10,7 @@ pub mod cell;
 pub mod decide;
 pub mod echo;
 pub mod enrolled;
+pub mod finding;
 pub mod group;
 mod held;
 pub mod keys;

@@ -295,6 +295,7 @@ fn check_state(snapshot: &Snapshot, report: &mut Report) -> Result<(), StoreErro
         other => other,
     };
     one(snapshot.state(&state::SENT_REMOVALS).map(drop))?;
+    one(snapshot.state(&state::NAMED).map(drop))?;
     one(snapshot.state(&state::OPEN_WRITES).map(drop))?;
     one(snapshot.state(&state::ANSWERED_CREATES).map(drop))?;
     one(snapshot.state(&state::ANOTHER_WRITER).map(drop))?;

@@ -16,7 +16,7 @@ use crate::reconcile::back::cell::Refusal;
 use crate::reconcile::back::cell::Sighting;
 use crate::reconcile::back::cell::Writable;
 use crate::reconcile::back::cell::Write;
-use crate::reconcile::back::decide::Finding;
+use crate::reconcile::back::finding::Finding;
 use crate::snapshot::again::begin_again;
 use crate::snapshot::cells::CellReads;
 use crate::snapshot::cells::KeptCell;

@@ -359,6 +359,56 @@ async fn named_users_are_disabled_although_the_guard_is_closed_up_to_ten() {
 }
 
 #[tokio::test]
+async fn ten_orders_of_ten_named_users_are_ten_within_an_hour() {
+    let mut world = guarded().await;
+    let users = world.tenant.user_ids();
+    for user in &users[..15] {
+        world.tenant.disable_user(user);
+    }
+    world.cycle().await.expect(Outcome::Withheld);
+    let order = |users: &[String]| Extent::Objects {
+        users: users.to_vec(),
+        groups: Vec::new(),
+    };
+    // A plan tells the same, and counts nothing.
+    for _ in 0..2 {
+        let plan = world.run(order(&users[..6]), false, None).await;
+        assert_eq!(plan.count(Verb::DisableUser), 6, "{}", plan.story());
+    }
+    let first = world.run(order(&users[..6]), true, None).await;
+    assert_eq!(first.count(Verb::DisableUser), 6, "{}", first.story());
+    world.restart();
+    // Named again and again, in parts and after a restart: no more than ten go through.
+    let mut through = 6;
+    for part in [&users[6..12], &users[6..12], &users[12..15]] {
+        let ran = world.run(order(part), true, None).await;
+        ran.expect(Outcome::Withheld);
+        through += ran.count(Verb::DisableUser);
+    }
+    assert_eq!(through, 10);
+    let left = |world: &World| users[..15].iter().filter(|user| is_active(world, user)).count();
+    assert_eq!(left(&world), 5);
+    let mut why = Vec::new();
+    let each = |_, entry: melonsync::snapshot::kept_back::Withheld| {
+        why.push(entry.why);
+        Ok(())
+    };
+    world.job.snapshot.each_withheld(each).unwrap();
+    assert!(
+        why.iter().any(|why| why.contains("the next can be named from")),
+        "{why:?}"
+    );
+    // An hour later there is room again.
+    world.clock.advance(Duration::from_secs(60 * 60));
+    for user in users[6..15].iter().filter(|user| is_active(&world, user)) {
+        let ran = world.run(order(std::slice::from_ref(user)), true, None).await;
+        assert_eq!(ran.count(Verb::DisableUser), 1, "{}", ran.story());
+    }
+    assert_eq!(left(&world), 0);
+    world.cycle().await.expect(Outcome::Converged);
+}
+
+#[tokio::test]
 async fn link_by_hand_is_used_and_an_unlinked_object_is_matched_anew() {
     let world = guarded().await;
     let user = world.tenant.user_ids()[0].clone();

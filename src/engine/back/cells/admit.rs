@@ -20,7 +20,7 @@ use crate::model::clock::Timestamp;
 use crate::model::id::SourceId;
 use crate::reconcile::back::brake::USUAL_DAYS;
 use crate::reconcile::back::brake::most_today;
-use crate::reconcile::back::decide::Finding;
+use crate::reconcile::back::finding::Finding;
 use crate::reconcile::explain::omission::Omission;
 use crate::reconcile::guard::Class;
 use crate::reconcile::operation::Operation;

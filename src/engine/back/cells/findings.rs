@@ -6,7 +6,7 @@ use crate::engine::run::Run;
 use crate::engine::summary;
 use crate::model::id::SourceId;
 use crate::reconcile::back::cell::Held;
-use crate::reconcile::back::decide::Finding;
+use crate::reconcile::back::finding::Finding;
 use crate::snapshot::cells::KeptCell;
 use crate::snapshot::cells::UserCells;
 

@@ -26,7 +26,7 @@ use crate::reconcile::back::cell::Pair;
 use crate::reconcile::back::cell::ReadingId;
 use crate::reconcile::back::cell::Writable;
 use crate::reconcile::back::cell::Write;
-use crate::reconcile::back::decide::Finding;
+use crate::reconcile::back::finding::Finding;
 use crate::reconcile::explain::reason::Reason;
 use crate::reconcile::operation::Change;
 use crate::reconcile::operation::Verb;
