@@ -83,6 +83,7 @@ pub(super) async fn objects(at: AtDesk, query: Query) -> Answered {
     let in_words = query.is("words");
     let wanted = wanted(&query)?;
     at.show(move |desk| {
+        let wanted = wanted.at(desk);
         let objects = objects::objects(&desk.snapshot, &desk.job, &wanted, limit, desk.now)?;
         let words = in_words.then(|| objects.objects.iter().map(words::objects::line).collect());
         Ok(Page { objects, words })
@@ -113,6 +114,7 @@ pub(super) fn wanted(query: &Query) -> Result<Wanted, Problem> {
         state,
         search: query.one("query"),
         after: after.transpose()?,
+        enrolled_group: None,
     })
 }
 

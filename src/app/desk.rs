@@ -18,8 +18,10 @@ use crate::mapping::Mapping;
 use crate::model::clock::Clock;
 use crate::model::clock::SystemClock;
 use crate::model::clock::Timestamp;
+use crate::model::id::SourceId;
 use crate::ports::Durability;
 use crate::ports::TargetDirectory;
+use crate::settings;
 use crate::settings::Settings;
 use crate::snapshot::folder::StateFolder;
 use crate::snapshot::history::NewEntry;
@@ -43,6 +45,8 @@ pub struct Desk {
     pub folder: StateFolder,
     /// What the settings ask of whoever decides.
     pub rules: Rules,
+    /// The enrolled group that the settings name.
+    pub enrolled_group: Option<SourceId>,
     equipment: Equipment,
 }
 
@@ -73,6 +77,7 @@ impl Desk {
         Self {
             folder: site.folder().clone(),
             rules: Rules::of(&site.settings()),
+            enrolled_group: job.enrolled_group(),
             job: job.name.clone(),
             snapshot: job.snapshot.clone(),
             actor,
@@ -83,13 +88,16 @@ impl Desk {
 
     /// The desk of a job whose installation is held already: a daemon's, for a job that cannot run.
     pub fn at(site: &Site, job: &str, actor: Actor) -> Result<Self, AppError> {
+        let settings = site.settings();
+        let of_job = settings.jobs.get(job);
         Ok(Self {
+            enrolled_group: of_job.and_then(settings::job::Job::enrolled_group),
+            rules: Rules::of(&settings),
             job: job.to_owned(),
             snapshot: site.known(job)?,
             actor,
             now: SystemClock.now(),
             folder: site.folder().clone(),
-            rules: Rules::of(&site.settings()),
             equipment: Equipment::Settings(site.config().to_owned()),
         })
     }
@@ -111,9 +119,10 @@ impl Desk {
     }
 
     fn chosen(config: &Path, settings: &Settings, job: Option<&str>, actor: Actor) -> Result<Self, AppError> {
-        let (job, _) = install::choose(settings, job)?;
+        let (job, of_job) = install::choose(settings, job)?;
         let folder = install::hold(settings)?;
         Ok(Self {
+            enrolled_group: of_job.enrolled_group(),
             job: job.to_owned(),
             snapshot: install::known(&folder, job)?,
             actor,

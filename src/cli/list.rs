@@ -96,6 +96,7 @@ pub fn run(globals: &Globals, args: &List, report: &mut Report) -> Result<Exit, 
             state: args.state,
             search: args.search.clone(),
             after: None,
+            enrolled_group: desk.enrolled_group,
         };
         let mut shown = 0;
         objects::each(&desk.snapshot, &wanted, desk.now, |object| {
@@ -118,8 +119,13 @@ pub fn run(globals: &Globals, args: &List, report: &mut Report) -> Result<Exit, 
         pages(daemon, &job, (kind, args), *report.borrow_mut())
     };
     let shown = beside::ask(globals, here, there)?;
-    if shown == 0 && args.state == Some(State::Unmanaged) {
-        report.borrow().note(NONE_OF_NOBODY);
+    let note = match args.state {
+        Some(State::Unmanaged) => Some(NONE_OF_NOBODY),
+        Some(state) if state.is_of_enrolment() => Some(NONE_OF_ENROLLED),
+        Some(_) | None => None,
+    };
+    if let Some(note) = note.filter(|_| shown == 0) {
+        report.borrow().note(note);
     }
     Ok(Exit::Done)
 }
@@ -127,6 +133,10 @@ pub fn run(globals: &Globals, args: &List, report: &mut Report) -> Result<Exit, 
 /// Where no resource of nobody is known: that may be because nobody looked.
 const NONE_OF_NOBODY: &str =
     "no resource of nobody is known; a full cycle looks for them where `unmanaged = \"report\"` is set";
+
+/// Where nobody stands so with the enrolled group: that may be because there is none.
+const NONE_OF_ENROLLED: &str = "nobody stands so, as far as is known: it is said where `enrolled_group` is set and a write-back read \
+                                the keys to the end";
 
 /// A page as the daemon gives it.
 #[derive(Deserialize)]

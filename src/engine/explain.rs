@@ -23,7 +23,6 @@ use self::ask::find_group;
 use self::ask::look;
 use self::ask::noted;
 use self::ask::read_actual;
-use self::enrolled::group_of;
 use self::focus::ask_for_those_referred_to;
 use self::focus::focus_on;
 use self::focus::follow_values;
@@ -117,7 +116,7 @@ pub async fn explain<'a>(
     let chosen = find(&run, asked.object).await?;
     let in_group = match asked.in_group {
         None => None,
-        Some(group) => match group_of(job).filter(|own| group.parse() == Ok(*own)) {
+        Some(group) => match job.enrolled_group().filter(|own| group.parse() == Ok(*own)) {
             // It need not be one that the job reads.
             Some(enrolled) => Some(enrolled),
             None => Some(find_group(&run, group).await?),

@@ -82,6 +82,13 @@ pub struct Assigning {
 }
 
 impl Job {
+    /// The enrolled group, where one is kept.
+    #[must_use]
+    pub fn enrolled_group(&self) -> Option<SourceId> {
+        let back = self.back.as_ref()?;
+        back.enrolled.as_ref().map(|enrolled| enrolled.rules.group)
+    }
+
     /// True where the mapping sends app roles.
     #[must_use]
     pub fn sends_roles(&self) -> bool {

@@ -7,7 +7,8 @@ mod deeds;
 
 use std::collections::BTreeMap;
 
-use super::back::cells::take_back;
+use super::back::cells;
+use super::back::enrolled;
 use super::carry::carry;
 use super::ending::Frame;
 use super::error::CycleError;
@@ -94,7 +95,8 @@ async fn story(run: &mut Run<'_>, phases: &mut Phases, request: &UndoRequest) ->
             carry(run, phases, kind, batch).await?;
         }
     }
-    take_back(run, &mut phases.judge, request.cycle).await
+    enrolled::take_back(run, &mut phases.judge, request).await?;
+    cells::take_back(run, &mut phases.judge, request.cycle).await
 }
 
 /// Inverts the cycle, object by object. What cannot be taken back is reported; what is open of an object keeps it as it is.

@@ -131,9 +131,9 @@ impl Story {
     fn of(deeds: &[Deed]) -> Self {
         let mut story = Self::default();
         for deed in deeds {
-            // What was written to the source, the way back takes back.
+            // What was done at the source, the way back takes back.
             let verb = Verb::named(&deed.operation);
-            if verb.is_some_and(|verb| (verb.side(), verb.act()) == (Side::Source, Act::Update)) {
+            if verb.is_some_and(|verb| verb.side() == Side::Source) {
                 continue;
             }
             match verb.map(Verb::act) {

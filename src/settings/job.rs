@@ -19,6 +19,7 @@ use super::tree::Raw;
 use super::value::Word;
 use super::writeback::Beside;
 use super::writeback::WriteBack;
+use crate::model::id::SourceId;
 
 /// Whether the job writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +69,13 @@ pub struct Job {
 }
 
 impl Job {
+    /// The enrolled group, where one is kept.
+    #[must_use]
+    pub fn enrolled_group(&self) -> Option<SourceId> {
+        let back = self.writeback.as_ref()?;
+        back.enrolled.as_ref().map(|enrolled| enrolled.group)
+    }
+
     /// The files whose change means that a credential of either side was renewed.
     pub fn credential_files(&self) -> impl Iterator<Item = &Path> {
         let source = self.source.credential.proofs.iter().flat_map(Proof::files);

@@ -112,6 +112,9 @@ pub struct Group {
     pub counts: BTreeMap<String, u64>,
     /// What a person should know: code, text, advice.
     pub findings: Vec<(String, String, String)>,
+    /// The codes of those that stop it.
+    #[serde(default)]
+    pub stops: BTreeSet<String>,
 }
 
 /// What is remembered of the group as a whole.

@@ -105,6 +105,8 @@ pub enum HoldCause {
     Hand,
     /// A withheld operation on it was rejected.
     Reject,
+    /// A change of its membership in the enrolled group was taken back.
+    Undo,
 }
 
 impl HoldCause {
@@ -114,6 +116,7 @@ impl HoldCause {
         match self {
             Self::Hand => "hold",
             Self::Reject => "reject",
+            Self::Undo => "undo",
         }
     }
 }

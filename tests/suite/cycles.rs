@@ -40,7 +40,7 @@ mod roles;
 mod scope;
 mod service_documents;
 mod targets;
-mod undo;
+pub mod undo;
 mod unique_groups;
 mod values;
 

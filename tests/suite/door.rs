@@ -3,6 +3,7 @@
 mod access;
 mod attacks;
 mod canaries;
+mod enrolled;
 mod events;
 mod hints;
 mod metrics;

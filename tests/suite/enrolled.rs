@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use melonsync::app::views::enrolled::EnrolledView;
 use melonsync::app::views::objects::State;
 use melonsync::app::views::objects::Wanted;
 use melonsync::app::views::objects::objects;
@@ -31,6 +32,7 @@ use melonsync::ports::Traffic;
 use melonsync::ports::UserWrite;
 use melonsync::ports::Writer;
 use melonsync::reconcile::back::group::EnrolledThreshold;
+use melonsync::reconcile::back::standing::Standing;
 use melonsync::reconcile::operation::Verb;
 use melonsync::reconcile::policy::Threshold;
 use melonsync::sandbox::DEFAULT_API_KEY;
@@ -44,6 +46,8 @@ use melonsync::transport::RetryPolicy;
 use serde_json::json;
 use tokio::sync::Notify;
 
+use crate::cycles::undo::id_of;
+use crate::cycles::undo::undo;
 use crate::support::announced::to_explain;
 use crate::support::world::Ran;
 use crate::support::world::World;
@@ -174,6 +178,7 @@ impl Site {
             state: Some(state),
             search: None,
             after: None,
+            enrolled_group: Some(self.group.parse().unwrap()),
         };
         let now = self.world.clock.now();
         let page = objects(&self.world.job.snapshot, "job", &wanted, 100, now).unwrap();
@@ -438,6 +443,48 @@ async fn whoever_is_not_there_yet_is_asked_for_again_after_a_quarter_of_an_hour(
     site.back_twice(DAY, 1, 0).await;
 }
 
+#[tokio::test]
+async fn an_undo_takes_memberships_back_and_no_cycle_undoes_that() {
+    let site = Site::new(4).await;
+    let keys = [site.enrols(0), site.enrols(1)];
+    let first = site.back_twice(MINUTE, 2, 0).await;
+    let undone = undo(&site.world, id_of(&first)).await;
+    assert_eq!(
+        undone.summary.operations["remove_enrolled"], 2,
+        "{:?}",
+        undone.summary
+    );
+    assert_eq!(site.members(), 0);
+    for later in [MINUTE, 20 * MINUTE, 2 * DAY] {
+        let held = site.back_twice(later, 0, 0).await;
+        assert_eq!(site.members(), 0, "{}", held.story());
+    }
+    let again = undo(&site.world, id_of(&first)).await;
+    assert_eq!(
+        again.summary.operations["remove_enrolled"], 0,
+        "they are out already"
+    );
+    // The hold ends with the key that it was for: another one counts.
+    site.world.workspace.delete_key(&keys[0]);
+    site.back_twice(MINUTE, 0, 0).await;
+    let other = site.enrols(0);
+    site.back_twice(MINUTE, 1, 0).await;
+    assert_eq!(site.world.tenant.members(&site.group), [site.user(0)]);
+    // And whoever left is put back, and stays.
+    site.world.workspace.delete_key(&other);
+    site.back_twice(15 * MINUTE, 0, 0).await;
+    let left = site.back_twice(2 * DAY, 0, 1).await;
+    let undone = undo(&site.world, id_of(&left)).await;
+    assert_eq!(
+        undone.summary.operations["add_enrolled"], 1,
+        "{:?}",
+        undone.summary
+    );
+    site.back_twice(MINUTE, 0, 0).await;
+    site.back_twice(2 * DAY, 0, 0).await;
+    assert_eq!(site.world.tenant.members(&site.group), [site.user(0)]);
+}
+
 /// A writer whose process dies once its first batch was carried out.
 struct Dying {
     writer: GraphWriter,
@@ -536,6 +583,14 @@ async fn explain_and_list_say_who_is_in_the_enrolled_group_and_why_not() {
         Site::stands(&told, standing, why);
         assert_eq!(site.listed(state), [site.user(n)], "{}", state.word());
     }
+    // As many are counted as are listed.
+    let counted = EnrolledView::of(&site.world.job.snapshot, site.group.parse().unwrap()).unwrap();
+    for standing in Standing::ALL {
+        let listed = site.listed(State::of_enrolment(standing)).len() as u64;
+        assert_eq!(counted.count(standing), Some(listed), "{standing:?}");
+    }
+    let other = EnrolledView::of(&site.world.job.snapshot, site.user(0).parse().unwrap()).unwrap();
+    assert_eq!(other.counts, None, "of another group nothing is known");
     let (text, json) = site.explained(3).await;
     assert!(text.contains("withheld since"), "{text}");
     assert!(json["enrolled"]["since"].is_string(), "{json}");

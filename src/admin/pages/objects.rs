@@ -53,6 +53,7 @@ pub(super) async fn page(visit: Visit, query: Query) -> Response {
     };
     let ask = move |visit: &Visit, frame: Frame| {
         let desk = visit.desk()?;
+        let wanted = wanted.at(&desk);
         let found = objects::objects(&desk.snapshot, &desk.job, &wanted, ON_A_PAGE, desk.now)?;
         let given = |name: &str| query.one(name).unwrap_or_default();
         let json = format!(

@@ -9,6 +9,8 @@ use super::standing;
 use super::standing::Standing;
 use super::visit::Visit;
 use crate::app::views::drift::DriftCounts;
+use crate::app::views::enrolled::EnrolledView;
+use crate::app::views::enrolled::Figure;
 use crate::app::views::status::JobStatus;
 
 #[derive(Template)]
@@ -41,6 +43,14 @@ impl Row {
 
     fn last(&self, key: &str) -> Option<&str> {
         self.status.last_cycle.as_ref()?[key].as_str()
+    }
+
+    /// How users stand with the enrolled group; nothing where nobody knows.
+    fn enrolled(&self) -> Vec<Figure> {
+        let figures = self.status.enrolled().map(EnrolledView::figures);
+        figures.map_or_else(Vec::new, |(first, others)| {
+            first.into_iter().chain(others).collect()
+        })
     }
 
     /// How many differences there are.

@@ -88,7 +88,7 @@ fn saying(need: &Need) -> Saying {
 
 fn tone(need: &Need) -> Tone {
     match need.state {
-        "paused" | "escrow" | "not_kept" | "drift" => Tone::Warn,
+        "paused" | "escrow" | "not_kept" | "drift" | "enrolled_group" => Tone::Warn,
         // A credential that still has its days.
         "credential" if need.exit_code == 0 => Tone::Warn,
         _ => Tone::Bad,

@@ -13,12 +13,14 @@ use super::install;
 use super::service::Sent;
 use super::service::Service;
 use super::service::Told;
+use super::views::enrolled::key;
 use super::views::status::JobStatus;
 use crate::engine::reached::Reached;
 use crate::model::clock::Clock;
 use crate::model::clock::SystemClock;
 use crate::model::clock::Timestamp;
 use crate::ports::StoreError;
+use crate::reconcile::back::standing::Standing;
 use crate::snapshot::kept_back::KeptBackReads;
 use crate::snapshot::store::Snapshot;
 use page::Metric;
@@ -191,6 +193,9 @@ fn of_states(samples: &[Sample]) -> Vec<Metric> {
                 drift.value([("job", job), ("class", class)], number(count));
             }
         }
+        for (standing, count) in enrolled(status).filter(|(standing, _)| standing.is_drift()) {
+            drift.value([("job", job), ("class", standing.code())], number(count));
+        }
         if let Some(entries) = status.escrow {
             escrow.value([("job", job)], number(entries as u64));
         }
@@ -206,6 +211,12 @@ fn of_states(samples: &[Sample]) -> Vec<Metric> {
     vec![drift, escrow, withheld, quarantined]
 }
 
+/// How many users stand how with the enrolled group, where that is known.
+fn enrolled(status: &JobStatus) -> impl Iterator<Item = (Standing, u64)> {
+    let counted = |standing| Some((standing, status.enrolled()?.count(standing)?));
+    Standing::ALL.into_iter().filter_map(counted)
+}
+
 fn of_snapshots(samples: &[Sample]) -> Vec<Metric> {
     let mut objects = Metric::gauge("snapshot_objects", "What the snapshot holds, by type");
     let mut bytes = Metric::gauge("snapshot_bytes", "Bytes of the snapshot on disk");
@@ -219,6 +230,10 @@ fn of_snapshots(samples: &[Sample]) -> Vec<Metric> {
             ("membership", size.memberships),
         ] {
             objects.value([("job", job), ("type", kind)], number(count));
+        }
+        for (standing, count) in enrolled(status).filter(|(standing, _)| !standing.is_drift()) {
+            let kind = key(standing);
+            objects.value([("job", job), ("type", &kind)], number(count));
         }
     }
     vec![objects, bytes]

@@ -38,7 +38,7 @@ pub struct DecidedHold {
     pub actor: String,
     /// The target path that is held; everything where absent.
     pub attribute: Option<String>,
-    /// `hold` or `reject`.
+    /// `hold`, `reject`, or `undo` of a membership in the enrolled group.
     #[schema(value_type = String)]
     pub cause: &'static str,
     /// What they said.

@@ -7,6 +7,7 @@ pub mod clock;
 pub mod common;
 pub mod cycles;
 pub mod drift;
+pub mod enrolled;
 pub mod entra_job;
 pub mod entra_verdict;
 pub mod escrow;

@@ -161,6 +161,9 @@ impl Needs {
             let words = format!("the target did not keep {}", many(not_kept, "value"));
             self.add("not_kept", 3, not_kept, words, "`melonsync drift` shows them");
         }
+        for stop in job.enrolled().into_iter().flat_map(|enrolled| &enrolled.stops) {
+            self.add("enrolled_group", 3, 1, stop.text.clone(), &stop.advice);
+        }
         if let Some(drift) = job.drift.filter(|drift| !drift.is_none()) {
             let words = format!("drift: {}", drift.words());
             self.add("drift", 10, 1, words, "`melonsync drift` shows it");

@@ -9,6 +9,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::search::Search;
+use crate::app::desk::Desk;
 use crate::app::error::AppError;
 use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
@@ -40,6 +41,19 @@ pub struct Wanted {
     pub search: Option<String>,
     /// Those behind this one.
     pub after: Option<After>,
+    /// The enrolled group that the settings name: without one, nobody stands anyhow with it.
+    pub enrolled_group: Option<SourceId>,
+}
+
+impl Wanted {
+    /// With what the settings of a job say.
+    #[must_use]
+    pub fn at(self, desk: &Desk) -> Self {
+        Self {
+            enrolled_group: desk.enrolled_group,
+            ..self
+        }
+    }
 }
 
 /// Where a page begins.
@@ -194,7 +208,7 @@ fn each_object(
         Some(After::Object(id)) => Some(id),
         Some(After::Resource(_)) | None => None,
     };
-    let kept = Kept::of(snapshot, wanted.kind, now)?;
+    let kept = Kept::of(snapshot, wanted, now)?;
     let search = wanted.search.as_deref().map(Search::of);
     let is_so = |view: &ObjectView| wanted.state.is_none_or(|state| view.states.contains(&state));
     let may_be =
@@ -214,9 +228,10 @@ fn each_object(
     Ok(())
 }
 
-fn enrolments_are_known(snapshot: &Snapshot) -> Result<bool, StoreError> {
-    let group = snapshot.enrolled_group()?;
-    Ok(group.is_some_and(|group| group.proven_at.is_some()))
+/// True where the keys were read to the end for this group: of another one, and of one that is kept no more, nothing is said.
+fn enrolments_are_known(snapshot: &Snapshot, of: Option<SourceId>) -> Result<bool, StoreError> {
+    let known = snapshot.enrolled_group()?.filter(|known| known.group == of);
+    Ok(known.is_some_and(|known| known.group.is_some() && known.proven_at.is_some()))
 }
 
 /// How a user stands with the enrolled group; nothing is said of those who have no resource and are not remembered.
@@ -236,7 +251,8 @@ struct Kept {
 }
 
 impl Kept {
-    fn of(snapshot: &Snapshot, kind: ObjectKind, now: Timestamp) -> Result<Self, StoreError> {
+    fn of(snapshot: &Snapshot, wanted: &Wanted, now: Timestamp) -> Result<Self, StoreError> {
+        let kind = wanted.kind;
         let escrow = escrow::entries(snapshot)?.into_iter();
         let mut withheld = BTreeSet::new();
         snapshot.each_withheld(|(of, id, _), entry| {
@@ -255,7 +271,7 @@ impl Kept {
                 .map(|entry| entry.id)
                 .collect(),
             withheld,
-            enrolments: kind == ObjectKind::User && enrolments_are_known(snapshot)?,
+            enrolments: kind == ObjectKind::User && enrolments_are_known(snapshot, wanted.enrolled_group)?,
             held: by_hand.map(|(_, id, _)| id).chain(by_undo).collect(),
         })
     }
@@ -346,6 +362,7 @@ mod tests {
             state,
             search: search.map(str::to_owned),
             after: None,
+            enrolled_group: None,
         }
     }
 

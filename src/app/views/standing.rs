@@ -7,6 +7,7 @@ use serde_json::Value as Json;
 use utoipa::ToSchema;
 
 use super::drift::DriftCounts;
+use super::enrolled::EnrolledView;
 use super::pause::PauseView;
 use super::quarantine::QuarantineView;
 use super::verdict::Verdict;
@@ -79,6 +80,12 @@ pub struct KeptBack {
 }
 
 impl JobStatus {
+    /// What is known of the enrolled group, where the settings name one.
+    #[must_use]
+    pub fn enrolled(&self) -> Option<&EnrolledView> {
+        self.snapshot.as_ref()?.enrolled.as_ref()
+    }
+
     /// A job of which nothing else is known.
     pub(super) fn new(name: &str, mode: &'static str) -> Self {
         Self {
@@ -122,6 +129,8 @@ pub struct SnapshotSize {
     pub advice: Option<String>,
     /// On disk.
     pub bytes: u64,
+    /// The enrolled group, where the settings name one.
+    pub enrolled: Option<EnrolledView>,
     /// Groups.
     pub groups: u64,
     /// Groups with a resource.

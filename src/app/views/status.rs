@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::enrolled::EnrolledView;
 use super::pause::PauseView;
 use super::quarantine::QuarantineView;
 pub use super::standing::Credentials;
@@ -98,7 +99,7 @@ pub fn of(
     };
     let status = match snapshot {
         None => settled,
-        Some(snapshot) => with_snapshot(settled, store, snapshot, now)?,
+        Some(snapshot) => with_snapshot(settled, (store, job.enrolled_group()), snapshot, now)?,
     };
     Ok(status.judged(now))
 }
@@ -106,7 +107,7 @@ pub fn of(
 /// Adds what the snapshot knows.
 fn with_snapshot(
     settled: JobStatus,
-    store: StoreKind,
+    (store, group): (StoreKind, Option<SourceId>),
     snapshot: &Snapshot,
     now: Timestamp,
 ) -> Result<JobStatus, AppError> {
@@ -132,6 +133,7 @@ fn with_snapshot(
         snapshot: Some(SnapshotSize {
             advice: advice(store, counts.users + counts.groups),
             bytes: snapshot.size_on_disk()?,
+            enrolled: group.map(|group| EnrolledView::of(snapshot, group)).transpose()?,
             groups: counts.groups,
             linked_groups: counts.linked_groups,
             linked_users: counts.linked_users,

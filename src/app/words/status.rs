@@ -6,6 +6,8 @@ use super::Words;
 use crate::app::service::JobState;
 use crate::app::service::OrderState;
 use crate::app::text::count::many;
+use crate::app::views::enrolled::EnrolledView;
+use crate::app::views::enrolled::Figure;
 use crate::app::views::status::JobStatus;
 use crate::app::views::status::Status;
 use crate::app::views::verdict::Need;
@@ -45,6 +47,7 @@ fn text(job: &JobStatus) -> String {
     }
     lines.extend(cycle(job));
     lines.extend(target(job));
+    lines.extend(job.enrolled().into_iter().flat_map(enrolled));
     lines.push(format!(
         "  next cycle   {} (full: {})",
         moment(job.next_cycle),
@@ -149,6 +152,23 @@ fn target(job: &JobStatus) -> Vec<String> {
             first.attribute,
             first.name
         ));
+    }
+    lines
+}
+
+/// How users stand with the enrolled group.
+fn enrolled(group: &EnrolledView) -> Vec<String> {
+    let Some(read) = group.keys_read else {
+        return vec!["  enrolled     not known: the keys were never read to the end so far".to_owned()];
+    };
+    let words = |figures: Vec<Figure>| {
+        let words = |figure: &Figure| format!("{} {}", figure.count, figure.words);
+        figures.iter().map(words).collect::<Vec<_>>().join(", ")
+    };
+    let (first, others) = group.figures();
+    let mut lines = vec![format!("  enrolled     {}; keys read {read}", words(first))];
+    if !others.is_empty() {
+        lines.push(format!("               {}", words(others)));
     }
     lines
 }

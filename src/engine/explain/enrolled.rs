@@ -1,7 +1,6 @@
 //! How a user who is explained stands with the enrolled group.
 
 use crate::engine::error::CycleError;
-use crate::engine::job::Job;
 use crate::engine::run::Run;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
@@ -12,12 +11,6 @@ use crate::reconcile::guard::Class;
 use crate::snapshot::enrolments::Enrolled;
 use crate::snapshot::enrolments::EnrolmentReads;
 use crate::snapshot::kept_back::KeptBackReads;
-
-/// The enrolled group of a job, where it keeps one.
-pub(super) fn group_of(job: &Job) -> Option<SourceId> {
-    let back = job.back.as_ref()?;
-    back.enrolled.as_ref().map(|enrolled| enrolled.rules.group)
-}
 
 /// What is known of a user and the enrolled group. `asked`: the group that is asked about.
 pub(super) async fn in_enrolled(

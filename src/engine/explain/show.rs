@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::engine::error::CycleError;
-use crate::engine::explain::enrolled::group_of;
 use crate::engine::explain::enrolled::in_enrolled;
 use crate::engine::explain::gathered::Gathered;
 use crate::engine::explain::groups::groups;
@@ -77,7 +76,9 @@ pub(super) async fn put_together(
         .await?;
     let mut scope = in_scope(run, &phases.intake, view).await?;
     let enrolled = in_enrolled(run, view, sides.in_group).await?;
-    let asked = sides.in_group.filter(|group| group_of(run.job) != Some(*group));
+    let asked = sides
+        .in_group
+        .filter(|group| run.job.enrolled_group() != Some(*group));
     let groups = groups(run, view, &scope, asked).await?;
     scope.way = groups.way;
     let names = referred_names(run, &operations, &scope).await?;

@@ -64,6 +64,12 @@ impl Standing {
         }
     }
 
+    /// True where key and passkey do not go together: a difference between both sides that no operation mends.
+    #[must_use]
+    pub const fn is_drift(self) -> bool {
+        matches!(self, Self::KeyWithoutPasskey | Self::PasskeyWithoutKey)
+    }
+
     /// Returns it in words, for `explain`.
     #[must_use]
     pub const fn words(self) -> &'static str {

@@ -28,7 +28,8 @@ use uuid::Uuid;
 use crate::support::world::Ran;
 use crate::support::world::World;
 
-async fn undo(world: &World, cycle: CycleId) -> Report {
+/// Takes a cycle back.
+pub async fn undo(world: &World, cycle: CycleId) -> Report {
     let order = Order {
         id: CycleId(Uuid::now_v7()),
         extent: Extent::Objects {
@@ -51,7 +52,8 @@ async fn undo(world: &World, cycle: CycleId) -> Report {
     undo::undo(&world.job, &order, &request).await
 }
 
-fn id_of(ran: &Ran) -> CycleId {
+/// The id of a cycle that ran.
+pub fn id_of(ran: &Ran) -> CycleId {
     CycleId(ran.summary.cycle.parse().unwrap())
 }
 

@@ -39,7 +39,7 @@ pub const PROMISED: &[(&str, &str, &[&str])] = &[
     ("build_info", "gauge", &["version"]),
 ];
 
-fn metrics(door: &Door) -> String {
+pub fn metrics(door: &Door) -> String {
     let answer = door.ask("GET", "/metrics", "", None).is(200);
     assert!(
         answer.head.contains("text/plain; version=0.0.4"),
@@ -50,7 +50,7 @@ fn metrics(door: &Door) -> String {
 }
 
 /// The lines of a metric's values, those of a histogram's parts included.
-fn series<'t>(text: &'t str, name: &str) -> Vec<&'t str> {
+pub fn series<'t>(text: &'t str, name: &str) -> Vec<&'t str> {
     let full = format!("melonsync_{name}");
     let is_of_it = |line: &&str| {
         let called = line.split(['{', ' ']).next().unwrap_or_default();
@@ -77,7 +77,7 @@ fn labels(line: &str) -> BTreeSet<String> {
 
 /// The value of the one line that has all of these labels.
 #[track_caller]
-fn value(text: &str, name: &str, wanted: &[(&str, &str)]) -> f64 {
+pub fn value(text: &str, name: &str, wanted: &[(&str, &str)]) -> f64 {
     let has = |line: &&&str| {
         wanted
             .iter()
@@ -90,7 +90,7 @@ fn value(text: &str, name: &str, wanted: &[(&str, &str)]) -> f64 {
 }
 
 /// Puts the config in force with this at its end, and a credential that ends on this day.
-fn reload(door: &Door, end: &str, more: &str) {
+pub fn reload(door: &Door, end: &str, more: &str) {
     let world = &door.daemon.world;
     let config = fs::read_to_string(world.path("melonsync.toml")).unwrap();
     let (config, _) = config.split_once("# More\n").unwrap_or((&config, ""));
@@ -108,7 +108,7 @@ fn reload(door: &Door, end: &str, more: &str) {
     });
 }
 
-fn sync(door: &Door) {
+pub fn sync(door: &Door) {
     let streamed = format!("{}Accept: text/event-stream\r\n", bearer(APPROVER));
     let all = json!({"full": true});
     door.ask("POST", "/api/v1/jobs/idmelon/sync", &streamed, Some(&all))

@@ -75,7 +75,8 @@ impl State {
     ];
 
     /// The state of a user who stands so with the enrolled group.
-    pub(super) const fn of_enrolment(standing: Standing) -> Self {
+    #[must_use]
+    pub const fn of_enrolment(standing: Standing) -> Self {
         match standing {
             Standing::Outside => Self::NotEnrolled,
             Standing::Member => Self::Enrolled,
@@ -88,6 +89,14 @@ impl State {
             Standing::Refused => Self::EnrolRefused,
             Standing::Unknown => Self::EnrolUnknown,
         }
+    }
+
+    /// True for how a user stands with the enrolled group.
+    #[must_use]
+    pub fn is_of_enrolment(self) -> bool {
+        Standing::ALL
+            .into_iter()
+            .any(|standing| Self::of_enrolment(standing) == self)
     }
 
     /// The state of this word.

@@ -7,6 +7,7 @@ mod admit;
 mod evidence;
 mod people;
 mod send;
+mod undo;
 mod weigh;
 
 use std::collections::BTreeMap;
@@ -18,14 +19,18 @@ use crate::engine::error::CycleError;
 use crate::engine::job::Extent;
 use crate::engine::judge::Judge;
 use crate::engine::run::Run;
+use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::ports::Durability;
 use crate::ports::Writer;
+use crate::reconcile::back::standing::Standing;
 use crate::reconcile::guard::Class;
 use crate::snapshot::enrolments;
 use crate::snapshot::enrolments::EnrolmentReads;
 use crate::snapshot::enrolments::Group;
 use crate::snapshot::kept_back::KeptBackReads;
+
+pub(in crate::engine) use undo::take_back;
 
 /// Keeps the members of the group.
 pub(in crate::engine) async fn carry(
@@ -74,7 +79,7 @@ pub(in crate::engine) async fn carry(
         kept: &mut weighed.kept,
     };
     let sent = sending.send(run, admitted).await;
-    group.counts = counts(&weighed.kept);
+    group.counts = counts(&weighed.kept, &people);
     end(run, group, findings).await?;
     sent
 }
@@ -151,6 +156,7 @@ async fn remember(run: &Run<'_>, weighed: &weigh::Weighed) -> Result<(), CycleEr
         .iter()
         .filter_map(|user| Some((*user, weighed.kept.get(user)?.clone())))
         .collect();
+    let settled = weighed.settled.clone();
     let found: Vec<_> = weighed
         .found
         .iter()
@@ -164,6 +170,9 @@ async fn remember(run: &Run<'_>, weighed: &weigh::Weighed) -> Result<(), CycleEr
         let mut tx = snapshot.tx()?;
         for (user, kept) in &changed {
             tx.put_enrolled(user, kept);
+        }
+        for user in &settled {
+            tx.delete_hold(ObjectKind::User, user, Some(weigh::MEMBER_OF));
         }
         tx.append_history(found);
         tx.commit(Durability::Lazy)
@@ -192,11 +201,16 @@ async fn forget_unasked(run: &Run<'_>) -> Result<(), CycleError> {
     .await
 }
 
-fn counts(kept: &BTreeMap<SourceId, enrolments::Enrolled>) -> BTreeMap<String, u64> {
+/// Counts how users stand. Who is linked and not remembered is none of the group.
+fn counts(kept: &BTreeMap<SourceId, enrolments::Enrolled>, people: &people::People) -> BTreeMap<String, u64> {
     let mut counts = BTreeMap::new();
-    for one in kept.values() {
+    let mut others = people.linked;
+    for (user, one) in kept.iter().filter(|(_, one)| !one.is_empty()) {
         *counts.entry(one.standing.code().to_owned()).or_default() += 1;
+        let linked = people.all.get(user).is_some_and(|person| person.linked);
+        others = others.saturating_sub(u64::from(linked));
     }
+    *counts.entry(Standing::Outside.code().to_owned()).or_default() += others;
     counts
 }
 
@@ -204,6 +218,7 @@ fn counts(kept: &BTreeMap<SourceId, enrolments::Enrolled>) -> BTreeMap<String, u
 async fn end(run: &mut Run<'_>, mut group: Group, findings: Findings) -> Result<(), CycleError> {
     let (stops, others) = findings.all();
     let all: BTreeSet<_> = stops.iter().chain(&others).collect();
+    group.stops = stops.iter().map(|one| one.code.clone()).collect();
     group.findings = all
         .iter()
         .map(|one| (one.code.clone(), one.text.clone(), one.advice.clone()))

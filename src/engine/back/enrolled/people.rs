@@ -32,6 +32,8 @@ pub(super) struct Person {
     /// The name that people know them by.
     pub(super) name: String,
     pub(super) owner: OwnerStanding,
+    /// True where they have a resource.
+    pub(super) linked: bool,
     /// How they were deleted in Entra, where they were.
     pub(super) removed: Option<Removed>,
     /// What is remembered.
@@ -44,6 +46,8 @@ pub(super) struct Person {
 #[derive(Debug, Default)]
 pub(super) struct People {
     pub(super) all: BTreeMap<SourceId, Person>,
+    /// How many users are linked, whether they have to do with the group or not.
+    pub(super) linked: u64,
     /// What the keys come to, where their listing is evidence.
     pub(super) keys: Option<keys::Evidence>,
     /// When the last complete reading of everybody's names in Entra began.
@@ -85,6 +89,7 @@ pub(super) fn find(
             .keys
             .as_ref()
             .map(|listed| keys::Evidence::of(listed, &owners)),
+        linked: snapshot.counts()?.linked_users,
         names_read: snapshot.stream(ObjectKind::User)?.complete_since,
         ..People::default()
     };
@@ -95,6 +100,7 @@ pub(super) fn find(
                 .as_ref()
                 .map_or_else(|| id.to_string(), |record| record.object.name()),
             owner: standing(record.as_ref()),
+            linked: record.as_ref().is_some_and(|record| record.link.is_some()),
             removed: record.as_ref().and_then(|record| match record.object.life {
                 Life::Gone(removed) => Some(removed),
                 Life::Alive | Life::Missing | Life::Unknown => None,

@@ -15,6 +15,7 @@ use crate::model::id::SourceId;
 use crate::model::name::Name;
 use crate::model::value::Value;
 use crate::reconcile::back::cell::ReadingId;
+use crate::reconcile::back::echo::LOOK_AFTER;
 use crate::reconcile::back::enrolled;
 use crate::reconcile::back::enrolled::Decided;
 use crate::reconcile::back::enrolled::EnrolledFinding;
@@ -34,6 +35,7 @@ use crate::reconcile::operation::Operation;
 use crate::reconcile::operation::Reason;
 use crate::reconcile::operation::Verb;
 use crate::snapshot::enrolments::Enrolled;
+use crate::snapshot::kept_back::HoldCause;
 
 /// The attribute under which the membership stands in plans, holds and the history.
 pub(super) const MEMBER_OF: &str = "memberOf";
@@ -58,6 +60,8 @@ pub(super) struct Weighed {
     pub(super) due: Vec<Due>,
     /// What an earlier cycle sent, got no answer to, and is seen to be done.
     pub(super) found: Vec<Operation>,
+    /// Whose hold by an undo is over: they are in the group, or out of it, as their key has it by now.
+    pub(super) settled: Vec<SourceId>,
 }
 
 /// What is weighed.
@@ -103,7 +107,10 @@ impl Weighing<'_> {
             let before = person.before.as_ref();
             let mut kept = before.cloned().unwrap_or_else(|| Enrolled::new(self.now));
             let passkey = self.passkey(*user, person, alone);
-            let due = self.weigh_one((*user, person), passkey, &mut kept, findings);
+            let (step, due) = self.weigh_one((*user, person), passkey, &mut kept, findings);
+            if step == Move::Nothing(Still::AsItShouldBe) && self.is_held_by_undo(*user) {
+                weighed.settled.push(*user);
+            }
             if let Some(operation) = self.found((*user, person), &kept) {
                 weighed.found.push(operation);
                 kept.answered = false;
@@ -120,14 +127,14 @@ impl Weighing<'_> {
         weighed
     }
 
-    /// Decides for one user. Returns what is due.
+    /// Decides for one user. Returns the step, and what is due.
     fn weigh_one(
         &self,
         (user, person): (SourceId, &Person),
         passkey: Passkey,
         kept: &mut Enrolled,
         findings: &mut Findings,
-    ) -> Option<Due> {
+    ) -> (Move, Option<Due>) {
         kept.addresses.extend(person.addresses.iter().cloned());
         if let Some(report) = &self.read.report {
             kept.passkey = report.get(&user).copied();
@@ -159,20 +166,26 @@ impl Weighing<'_> {
         if standing == Standing::PasskeyWithoutKey {
             findings.note(Standing::PasskeyWithoutKey.code(), user);
         }
-        match refusal {
+        let may_go = match refusal {
             Some(Earlier::Stands) => {
                 findings.note(Standing::Refused.code(), user);
-                return None;
+                false
             }
-            Some(Earlier::NotThereYet) => return None,
-            Some(Earlier::OnceMore | Earlier::Over) | None => {}
-        }
-        let (add, waits) = change?;
-        Some(Due {
+            Some(Earlier::NotThereYet) => false,
+            Some(Earlier::OnceMore | Earlier::Over) | None => true,
+        };
+        let due = change.filter(|_| may_go).map(|(add, waits)| Due {
             operation: self.operation((user, person), add, waits.is_some()),
             released: released[usize::from(!add)],
             waits,
-        })
+        });
+        (decided.step, due)
+    }
+
+    /// True where an undo holds the membership, and was long enough ago for every replica to show what it did.
+    fn is_held_by_undo(&self, user: SourceId) -> bool {
+        let hold = self.kept_back.attribute(ObjectKind::User, user, MEMBER_OF);
+        hold.is_some_and(|hold| hold.cause == HoldCause::Undo && self.now.since(hold.since) >= LOOK_AFTER)
     }
 
     fn seen(&self, user: SourceId, person: &Person, passkey: Passkey) -> Seen {
