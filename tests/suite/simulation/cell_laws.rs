@@ -44,6 +44,8 @@ struct Course {
     empty: Option<Vec<(u64, Timestamp)>>,
     /// Every listing that showed it empty: after a power cut nobody remembers what was shown between them.
     ever_empty: Vec<(u64, Timestamp)>,
+    /// The last cycle in which a listing showed a value.
+    valued: u64,
 }
 
 /// What the laws go by.
@@ -96,6 +98,8 @@ impl CellLaws {
         let cell = self.of(user);
         if value.is_empty() {
             cell.ever_empty.push((cycle, now));
+        } else {
+            cell.valued = cycle;
         }
         match &mut cell.empty {
             seen if !value.is_empty() => *seen = Some(Vec::new()),
@@ -194,9 +198,18 @@ impl CellLaws {
         self.ledger.clear();
     }
 
+    /// The cycle broke off: what it listed of values is no reading.
+    pub fn broke_off(&mut self) {
+        let cycle = self.cycle;
+        for cell in self.cells.values_mut().filter(|cell| cell.valued == cycle) {
+            cell.empty = Some(cell.ever_empty.clone());
+        }
+    }
+
     /// The process died. Of what was answered last nobody knows whether it was recorded; after a power cut of nothing.
     pub fn died(&mut self, power: bool) {
         self.forget_counts();
+        self.broke_off();
         self.readable &= !power;
         let now = self.now();
         for cell in self.cells.values_mut() {

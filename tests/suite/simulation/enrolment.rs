@@ -508,6 +508,7 @@ impl Inner {
             return;
         }
         self.enrolment.members.insert(user, Hand::Admin);
+        self.enrolment.laws.put_back(&user);
         self.enrolment.note_version(self.clock.now());
         self.trace.note(|| format!("an admin adds {user} by hand"));
     }

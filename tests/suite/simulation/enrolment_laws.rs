@@ -117,6 +117,10 @@ impl Laws {
         }
     }
 
+    pub fn put_back(&mut self, user: &SourceId) {
+        self.by_hand.remove(user);
+    }
+
     pub fn answered(&mut self, write: &MembershipWrite, answer: &Sent) {
         if !matches!(answer, Sent::Done | Sent::Unanswered(_)) {
             return;

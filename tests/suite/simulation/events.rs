@@ -119,6 +119,7 @@ impl Inner {
     pub fn clear_the_way(&mut self) {
         self.rename_groups_that_are_never_adopted();
         self.free_names_of_linked_groups();
+        self.take_away_what_was_let_go();
         for id in self.directory.ids(ObjectKind::User, Life::Live) {
             self.directory.change(&id, |user| {
                 if user.text("jobTitle") == REFUSED_TITLE {
@@ -166,6 +167,22 @@ impl Inner {
                         user.set("userPrincipalName", Some(other.as_str().into()))
                     });
                 }
+            }
+        }
+    }
+
+    /// A group that was adopted stays, with our externalId, when the one at the source is gone: where another of that name has come, a
+    /// person takes it away.
+    fn take_away_what_was_let_go(&mut self) {
+        let groups = self.directory.ids(ObjectKind::Group, Life::Live).into_iter();
+        let without = groups.filter(|id| self.service.owned_by(id).is_empty());
+        let wanted: Vec<String> = without
+            .filter_map(|id| Some(self.directory.now(&id)?.text("displayName").to_owned()))
+            .collect();
+        for (id, group) in &mut self.service.held {
+            let left = group.foreign && group.owner().is_some_and(|owner| !self.directory.is_live(&owner));
+            if group.kind == ObjectKind::Group && left && wanted.contains(&group.display) {
+                group.display = format!("Was {id}");
             }
         }
     }

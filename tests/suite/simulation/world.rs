@@ -517,6 +517,7 @@ impl World {
         let mut inner = self.site.lock();
         if report.error.is_some() {
             inner.enrolment.laws.broke_off(false);
+            inner.cells.laws.broke_off();
         } else if apply {
             let window = self.job.policy.guard_window;
             let found = inner.enrolment.laws.end(window);
