@@ -34,7 +34,7 @@ pub(super) fn bind(path: &Path) -> Result<UnixListener, AppError> {
                 "the path of the control socket, {}, is longer than the {LONGEST_PATH} bytes that a system takes",
                 path.display()
             ),
-            "name a shorter `path` under [state]; one relative to the working folder counts as it is written",
+            "name a shorter `path` under [state]; a relative one counts with the folder of `--config`, as that is written",
         ));
     }
     opened(path).map_err(|cause| {

@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::path::PathBuf;
 use std::time::SystemTime;
 
 use serde_json::Value as Json;
@@ -116,12 +115,7 @@ fn keys(config: &Path, job: &Job) -> Result<BTreeMap<String, String>, AppError> 
 fn owner(config: &Path, mapping: &str) -> Option<Actor> {
     let mut files = vec![config.to_owned()];
     if Mapping::preset(mapping).is_none() {
-        let beside = config.parent().map(|folder| folder.join(mapping));
-        files.extend(
-            beside
-                .filter(|path| path.is_file())
-                .or_else(|| Some(PathBuf::from(mapping))),
-        );
+        files.push(settings::mapping_place(config, mapping));
     }
     let held = files.iter().filter_map(|path| fs::metadata(path).ok());
     let last = held.max_by_key(|held| held.modified().unwrap_or(SystemTime::UNIX_EPOCH))?;

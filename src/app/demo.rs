@@ -156,6 +156,8 @@ pub fn tour(servers: &Servers, folder: &Path, state: &Path, listen: SocketAddr) 
     );
     std::fs::write(folder.join("token"), &token).map_err(|error| folder_failure(&error))?;
     let config = folder.join("melonsync.toml");
+    // The settings are in a folder of their own: a relative path would be meant from there.
+    let state = std::path::absolute(state).map_err(|error| folder_failure(&error))?;
     let state = state.display().to_string();
     let token_file = folder.join("token").display().to_string();
     let own = format!(

@@ -221,10 +221,7 @@ fn tls(field: &Field<'_>) -> Option<AdminTls> {
     let Some(mut section) = field.section() else {
         return field.wrong_type("a table", "{ cert = \"cert.pem\", key = \"key.pem\" }");
     };
-    let path = |field: Option<Field<'_>>| match field.as_ref()?.text("cert.pem")? {
-        "" => field?.bad("is empty", "name a path"),
-        text => Some(PathBuf::from(text)),
-    };
+    let path = |field: Option<Field<'_>>| field?.path_name("cert.pem");
     let cert = path(section.required("cert", "\"cert.pem\""));
     let key = path(section.required("key", "\"key.pem\""));
     section.finish();

@@ -29,7 +29,7 @@ impl Audit {
             match (text, text.strip_prefix("file:")) {
                 ("stdout", _) => Some(Stream::Stdout),
                 ("syslog", _) => Some(Stream::Syslog),
-                (_, Some(path)) if !path.is_empty() => Some(Stream::File(PathBuf::from(path))),
+                (_, Some(path)) if !path.is_empty() => Some(Stream::File(field.context.path(path))),
                 _ => field.bad(
                     &format!("cannot be \"{text}\""),
                     "write \"stdout\", \"syslog\" or \"file:PATH\", as in \"file:/var/log/melonsync/audit.jsonl\"",

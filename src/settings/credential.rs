@@ -168,7 +168,7 @@ fn federated_token(field: &Field<'_>) -> Option<Proof> {
             "is empty",
             "name the file that the platform writes, usually what AZURE_FEDERATED_TOKEN_FILE says",
         ),
-        path => Some(Proof::FederatedToken(path.into())),
+        path => Some(Proof::FederatedToken(field.context.path(path))),
     }
 }
 

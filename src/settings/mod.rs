@@ -1,8 +1,8 @@
 //! The settings: `config/melonsync.toml` with what the environment overrides, understood and checked as a whole.
 //!
 //! Every problem is reported at once, each with its place and what to do. No default removes an object, and none
-//! writes: `mode = "enforce"` is written on purpose. Paths are relative to the working folder. Secrets are never held,
-//! only their places ([`secret::SecretSource`]).
+//! writes: `mode = "enforce"` is written on purpose. Relative paths are relative to the folder of the settings file. Secrets are
+//! never held, only their places ([`secret::SecretSource`]).
 //!
 //! The tables are read key by key (`section.rs`) and not by serde's derive, which stops at the first problem.
 
@@ -89,7 +89,9 @@ impl State {
         let standard = Self::default();
         let state = Self {
             store: section.word("store", standard.store),
-            path: section.path_name("path", "state").unwrap_or(standard.path),
+            path: section
+                .path_name("path", "state")
+                .unwrap_or_else(|| section.context.folder.join(standard.path)),
             history_retention: section.duration("history_retention", standard.history_retention),
         };
         section.finish();
@@ -141,7 +143,12 @@ impl Settings {
 
     fn read(path: &Path, env: BTreeMap<String, String>, offline: bool) -> Result<Self, SettingsErrors> {
         let (file, text) = read_file(path)?;
-        Self::parse(&file, &text, &env, offline)
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let settings = Self::parse_in(folder, &file, &text, &env, offline)?;
+        match left_behind(&file, folder, &settings.state.path) {
+            Some(problem) => Err(SettingsErrors(vec![problem])),
+            None => Ok(settings),
+        }
     }
 
     /// Parses the settings in `text`, which came from `file`.
@@ -154,11 +161,23 @@ impl Settings {
         env: &BTreeMap<String, String>,
         offline: bool,
     ) -> Result<Self, SettingsErrors> {
+        let folder = Path::new(file).parent().unwrap_or(Path::new(""));
+        Self::parse_in(folder, file, text, env, offline)
+    }
+
+    fn parse_in(
+        folder: &Path,
+        file: &str,
+        text: &str,
+        env: &BTreeMap<String, String>,
+        offline: bool,
+    ) -> Result<Self, SettingsErrors> {
         let parsed = syntax(file, text)?;
         let mut tree = Table::of_file(&parsed);
         let lost = tree.overlay(env);
         let context = Context {
             file,
+            folder,
             text,
             env,
             problems: Vec::new().into(),
@@ -209,6 +228,18 @@ pub fn process_environment() -> impl Iterator<Item = (String, String)> {
     env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
+/// Returns the file of a mapping, relative to the folder of the settings file; that is also what `config/` at the beginning of its
+/// name means.
+#[must_use]
+pub fn mapping_place(config: &Path, name: &str) -> PathBuf {
+    let folder = config.parent().unwrap_or(Path::new(""));
+    let path = folder.join(name);
+    match name.strip_prefix("config/") {
+        Some(short) if !path.is_file() => folder.join(short),
+        _ => path,
+    }
+}
+
 /// Reads a settings file: its name as messages have it, and its text.
 fn read_file(path: &Path) -> Result<(String, String), SettingsErrors> {
     let file = path.display().to_string();
@@ -221,6 +252,29 @@ fn read_file(path: &Path) -> Result<(String, String), SettingsErrors> {
         }])
     });
     read.map(|text| (file, text))
+}
+
+/// The file that a process holds in the state folder that it uses.
+const HELD: &str = "lock";
+
+/// Refuses to begin afresh beside a state that an earlier version left in the working folder, which relative paths were relative to.
+fn left_behind(file: &str, folder: &Path, state: &Path) -> Option<Problem> {
+    let before = state.strip_prefix(folder).ok()?;
+    if state.exists() || !before.join(HELD).is_file() {
+        return None;
+    }
+    let (now, before) = (state.display(), before.display());
+    Some(Problem {
+        what: format!(
+            "the state is in {before} of the working folder, and `path` under [state] means {now} by now"
+        ),
+        place: Place::File(file.to_owned()),
+        advice: format!(
+            "move it there (`mv {before} {now}`), or write its full path as `path` under [state]: relative paths are relative to the \
+             folder of the settings file"
+        ),
+        cause: None,
+    })
 }
 
 fn syntax<'t>(file: &str, text: &'t str) -> Result<DeTable<'t>, SettingsErrors> {

@@ -107,11 +107,13 @@ fn variable(name: &str) -> String {
     }
 }
 
-/// Describes a file by its path, unless that may be the secret.
+/// Describes a file by its path, unless what is not there of it may be the secret, written in the place of a path.
 fn file(path: &Path) -> String {
-    let text = path.to_string_lossy();
-    let is_path = path.is_absolute() || path.starts_with(".") || path.starts_with("..") || path.exists();
-    if !is_path && may_be_secret(&text) {
+    let folders = path.ancestors().skip(1);
+    let there = folders
+        .filter(|folder| folder.is_dir())
+        .find_map(|folder| path.strip_prefix(folder).ok());
+    if !path.exists() && may_be_secret(&there.unwrap_or(path).to_string_lossy()) {
         "that `file` names (not shown: it may be the secret itself)".to_owned()
     } else {
         path.display().to_string()
@@ -276,7 +278,7 @@ impl<'a> Section<'a> {
         let file = self.get("file").map(|field| name(&field, "/run/secrets/…"));
         match (env, file) {
             (Some(env), None) => env.map(SecretSource::Env),
-            (None, Some(file)) => file.map(|path| SecretSource::File(path.into())),
+            (None, Some(file)) => file.map(|path| SecretSource::File(field.context.path(&path))),
             (Some(_), Some(_)) => field.bad_key("has both `env` and `file`", "keep exactly one of them"),
             (None, None) => field.bad_key("has neither `env` nor `file`", advice),
         }

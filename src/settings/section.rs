@@ -1,7 +1,7 @@
 //! Reading one table of the settings: each key is asked for by name and type, a problem is noted and reading goes on,
 //! and a key that was never asked for is unknown.
 
-use std::{cell::RefCell, collections::BTreeMap, io};
+use std::{cell::RefCell, collections::BTreeMap, io, path::Path, path::PathBuf};
 
 use super::problem::{Place, Problem};
 use super::tree::{Entry, Node, Origin, Raw, Table};
@@ -9,12 +9,19 @@ use super::tree::{Entry, Node, Origin, Raw, Table};
 /// What every section needs: the file for places, the environment, and the list of problems.
 pub(super) struct Context<'a> {
     pub(super) file: &'a str,
+    /// The folder of the file: what relative paths are relative to.
+    pub(super) folder: &'a Path,
     pub(super) text: &'a str,
     pub(super) env: &'a BTreeMap<String, String>,
     pub(super) problems: RefCell<Vec<Problem>>,
 }
 
 impl Context<'_> {
+    /// Returns the path that is written so: a relative one is relative to the settings' folder, wherever the process runs.
+    pub(super) fn path(&self, written: &str) -> PathBuf {
+        self.folder.join(written)
+    }
+
     pub(super) fn place(&self, origin: &Origin) -> Place {
         match origin {
             Origin::File(span) => Place::of_span(self.file, self.text, span.clone()),
@@ -102,6 +109,14 @@ impl<'a> Field<'a> {
                 })
                 .collect(),
             _ => vec![self.clone()],
+        }
+    }
+
+    /// Reads a path.
+    pub(super) fn path_name(&self, example: &str) -> Option<PathBuf> {
+        match self.text(example)? {
+            "" => self.bad("is empty", "name a path"),
+            written => Some(self.context.path(written)),
         }
     }
 

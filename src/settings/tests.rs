@@ -48,6 +48,50 @@ fn the_example_holds_the_defaults() {
 }
 
 #[test]
+fn relative_paths_are_relative_to_the_folder_of_the_file() {
+    let mut text = MINIMAL.replace(
+        "client_secret = { env = \"ENTRA_CLIENT_SECRET\" }",
+        "certificate = [{ file = \"cert.pem\", key = { file = \"/keys/key.pem\" } }]",
+    );
+    text = text.replace(
+        "token = { env = \"IDMELON_SCIM_TOKEN\" }",
+        "token = { file = \"../scim-token\" }",
+    );
+    text += "\n[jobs.idmelon.source.network]\nca_file = \"root.pem\"\n\
+        [audit]\nstream = \"file:audit.jsonl\"\n\
+        [admin]\nlisten = \"127.0.0.1:0\"\ntls = { cert = \"door.pem\", key = \"door.key\" }\ntoken = { file = \"admin\" }\n\
+        [[notify]]\non = [\"drift\"]\nurl = { file = \"teams-url\" }\nformat = \"json\"\nsecret = { file = \"hmac\" }\n";
+    let back = "[jobs.idmelon.writeback]\n\
+        credential = { client_id = \"11111111-0000-0000-0000-000000000000\", federated_token_file = \"federated\" }\n\
+        enrolled_group = \"22222222-0000-0000-0000-000000000000\"\n\
+        idmelon_api = { url = \"https://api.example\", key = { file = \"api-key\" } }\n";
+    text += back;
+    let settings = Settings::parse("/etc/ms/melonsync.toml", &text, &BTreeMap::new(), true).unwrap();
+    let shown = format!("{settings:?}");
+    for path in [
+        "/etc/ms/state",
+        "/etc/ms/cert.pem",
+        "/keys/key.pem",
+        "/etc/ms/../scim-token",
+        "/etc/ms/root.pem",
+        "/etc/ms/audit.jsonl",
+        "/etc/ms/door.pem",
+        "/etc/ms/door.key",
+        "/etc/ms/admin",
+        "/etc/ms/teams-url",
+        "/etc/ms/hmac",
+        "/etc/ms/federated",
+        "/etc/ms/api-key",
+    ] {
+        assert!(shown.contains(&format!("\"{path}\"")), "{path}: {shown}");
+    }
+    // The same key means the same in a variable.
+    let env = BTreeMap::from([("MELONSYNC__STATE__PATH".to_owned(), "other".to_owned())]);
+    let settings = Settings::parse("/etc/ms/melonsync.toml", MINIMAL, &env, true).unwrap();
+    assert_eq!(settings.state.path, std::path::Path::new("/etc/ms/other"));
+}
+
+#[test]
 fn commented_keys_of_the_example_are_known_too() {
     // The block of a receiver is commented out as a whole.
     let (before, notify) = EXAMPLE.split_once("# [[notify]]").unwrap();

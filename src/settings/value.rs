@@ -107,11 +107,7 @@ impl Section<'_> {
     }
 
     pub(super) fn path_name(&mut self, key: &'static str, example: &str) -> Option<PathBuf> {
-        let field = self.get(key)?;
-        match field.text(example)? {
-            "" => field.bad("is empty", "name a path"),
-            text => Some(text.into()),
-        }
+        self.get(key)?.path_name(example)
     }
 
     /// Reads an id that Entra gives: a GUID.

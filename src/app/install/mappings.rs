@@ -13,7 +13,7 @@ use crate::settings;
 use crate::snapshot::state::{PRESET_PIN, StateReads};
 use crate::snapshot::store::Snapshot;
 
-/// The mapping that a job names: a preset, or a file beside the settings or in the working folder.
+/// The mapping that a job names: a preset, or a file ([`settings::mapping_place`]).
 pub fn mapping(config: &Path, name: &str) -> Result<Mapping, AppError> {
     if let Some(preset) = Mapping::preset(name) {
         return Ok(preset);
@@ -32,11 +32,7 @@ pub fn mapping_file(config: &Path, name: &str) -> Result<String, AppError> {
 
 /// The name and the text of the file that a job's mapping is in.
 pub fn text(config: &Path, name: &str) -> Result<(String, String), AppError> {
-    let beside = config
-        .parent()
-        .map(|folder| folder.join(name))
-        .filter(|path| path.is_file());
-    let path = beside.unwrap_or_else(|| Path::new(name).to_owned());
+    let path = settings::mapping_place(config, name);
     let text = files::read_text(&path, settings::LARGEST_FILE).map_err(|cause| {
         let shown = ErrorText {
             what: format!("cannot read the mapping `{name}`"),

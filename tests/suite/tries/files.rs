@@ -8,6 +8,7 @@ use std::process::Stdio;
 use serde_json::json;
 
 use crate::cli_output::world::World;
+use crate::support::program::Ran;
 use crate::support::program::Running;
 
 /// What is told, its hint, and what the hint leads to.
@@ -282,4 +283,57 @@ fn a_state_folder_that_cannot_be_made_is_named_anew() {
     world
         .run_with("MELONSYNC__STATE__PATH", "file/state", &["sync"])
         .exits(0);
+}
+
+/// The program from the world's folder, with a config that lies in another.
+fn from_outside(world: &World, config: &str, args: &[&str]) -> Ran {
+    let meant = world.command(&[]);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_melonsync"));
+    command
+        .args(["--config", config])
+        .args(args)
+        .current_dir(world.folder.path())
+        .env_clear()
+        .envs(meant.get_envs().filter_map(|(key, value)| Some((key, value?))))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    Running::start(&mut command).finished()
+}
+
+#[test]
+fn what_a_config_names_lies_beside_it_wherever_the_command_runs() {
+    let world = World::new(3, 1);
+    let config = world
+        .config()
+        .replace("{ env = \"IDMELON_SCIM_TOKEN\" }", "{ file = \"scim-token\" }")
+        .replace(
+            "mode = \"enforce\"",
+            "mode = \"enforce\"\nprovisioning.mapping = \"config/mappings/own.toml\"",
+        );
+    fs::create_dir_all(world.path("config/mappings")).unwrap();
+    fs::write(world.path("config/melonsync.toml"), &config).unwrap();
+    fs::write(world.path("config/scim-token"), world.workspace.token()).unwrap();
+    let preset = include_str!("../../../config/mappings/idmelon.toml");
+    fs::write(world.path("config/mappings/own.toml"), preset).unwrap();
+    from_outside(&world, "config/melonsync.toml", &["sync"]).exits(0);
+    assert!(world.path("config/state/idmelon").is_dir());
+    assert!(!world.path("state").exists());
+}
+
+#[test]
+fn a_state_that_was_left_in_the_working_folder_is_moved_beside_the_config() {
+    let world = World::new(3, 1);
+    world.converges();
+    fs::create_dir(world.path("config")).unwrap();
+    fs::rename(world.path("melonsync.toml"), world.path("config/melonsync.toml")).unwrap();
+    // Without a word the job would begin afresh, and not know whom it had linked.
+    let said = from_outside(&world, "config/melonsync.toml", &["sync"])
+        .exits(2)
+        .err;
+    assert!(said.contains("move it there (`mv state config/state`)"), "{said}");
+    assert!(!world.path("config/state").exists());
+    fs::rename(world.path("state"), world.path("config/state")).unwrap();
+    let said = from_outside(&world, "config/melonsync.toml", &["sync", "-o", "json"]).exits(0);
+    assert_eq!(said.json()["operations"]["link_user"], 0);
 }
