@@ -56,6 +56,21 @@ impl Reached {
     }
 }
 
+/// Returns for each of these cycles, oldest first, how far behind the target was when it ended: since the last whole cycle before it
+/// began that converged. `None` where none of these did.
+#[must_use]
+pub fn fallen_behind(cycles: &[Json]) -> Vec<Option<Duration>> {
+    let mut up_to: Option<Timestamp> = None;
+    let behind = |cycle: &Json| {
+        let behind = up_to.zip(ended(cycle)).map(|(up_to, ended)| ended.since(up_to));
+        if is_whole(cycle) && cycle["outcome"] == "converged" {
+            up_to = started(cycle);
+        }
+        behind
+    };
+    cycles.iter().map(behind).collect()
+}
+
 /// True for a cycle that was of all objects. On-demand ones are of some only.
 fn is_whole(cycle: &Json) -> bool {
     cycle["kind"].as_str().is_some_and(|kind| kind != "on-demand")

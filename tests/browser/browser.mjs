@@ -59,6 +59,8 @@ export class Browser {
 
   // Looks at a page as somebody with a screen reader, a keyboard or a narrow screen would, and keeps a picture of it.
   async look(page, name) {
+    await page.waitForFunction(() => !document.querySelector("[data-charts]:not([data-drawn])"), { timeout: 10_000 })
+      .catch(() => this.faults.push(`${name}: its charts were not drawn`));
     const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth).catch(() => 0);
     if (overflow > 0) this.faults.push(`${name}: ${overflow} pixels wider than the screen`);
     // As tall as the page: what sticks to the end of the screen stands at the end of the picture.

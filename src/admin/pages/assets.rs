@@ -1,4 +1,4 @@
-//! What the pages load: three files, each under a name with the digest of its content, so that a browser keeps them for good and
+//! What the pages load: a few files, each under a name with the digest of its content, so that a browser keeps them for good and
 //! never has an old one.
 
 use std::sync::OnceLock;
@@ -21,7 +21,12 @@ struct Asset {
     content: &'static [u8],
 }
 
-const ASSETS: [Asset; 3] = [
+const ASSETS: [Asset; 6] = [
+    Asset {
+        name: "charts.js",
+        kind: "text/javascript; charset=utf-8",
+        content: include_bytes!("../assets/charts.js"),
+    },
     Asset {
         name: "icon.svg",
         kind: "image/svg+xml",
@@ -36,6 +41,16 @@ const ASSETS: [Asset; 3] = [
         name: "style.css",
         kind: "text/css; charset=utf-8",
         content: include_bytes!("../assets/style.css"),
+    },
+    Asset {
+        name: "uplot.css",
+        kind: "text/css; charset=utf-8",
+        content: include_bytes!("../assets/uplot.css"),
+    },
+    Asset {
+        name: "uplot.js",
+        kind: "text/javascript; charset=utf-8",
+        content: include_bytes!("../assets/uplot.js"),
     },
 ];
 

@@ -131,10 +131,7 @@ impl Cycle {
 
     fn seconds(&self) -> Option<String> {
         let millis = self.state.summary.as_ref()?["duration_ms"].as_u64()?;
-        Some(match millis {
-            0..1000 => format!("0.{millis:03} s"),
-            _ => format!("{}.{} s", millis / 1000, millis % 1000 / 100),
-        })
+        Some(filters::in_millis(millis))
     }
 
     /// How many operations the guard held back.

@@ -99,6 +99,21 @@ pub(super) fn span(seconds: &u64, _: &dyn Values) -> askama::Result<String> {
     Ok(in_time(*seconds))
 }
 
+/// Milliseconds in words.
+#[askama::filter_fn]
+pub(super) fn took(millis: &u64, _: &dyn Values) -> askama::Result<String> {
+    Ok(in_millis(*millis))
+}
+
+/// Milliseconds in words.
+pub(super) fn in_millis(millis: u64) -> String {
+    match millis {
+        0..1000 => format!("0.{millis:03} s"),
+        1000..120_000 => format!("{}.{} s", millis / 1000, millis % 1000 / 100),
+        _ => in_time(millis / 1000),
+    }
+}
+
 /// Seconds in words.
 pub(super) fn in_time(seconds: u64) -> String {
     match seconds {

@@ -2,10 +2,11 @@
 
 use askama::Template;
 use axum::response::Response;
-use serde_json::Value as Json;
 
 use super::decision;
 use super::filters;
+use super::filters::in_millis;
+use super::filters::in_time;
 use super::form::Form;
 use super::frame::Frame;
 use super::visit::Visit;
@@ -17,6 +18,7 @@ use crate::app::decisions::pause;
 use crate::app::decisions::pause::Pausing;
 use crate::app::service::request::SyncRequest;
 use crate::app::text::summary::of_verb;
+use crate::app::views::figures::Figures;
 use crate::app::views::status::JobStatus;
 use crate::app::views::timeline;
 use crate::app::views::timeline::Timeline;
@@ -25,16 +27,6 @@ use crate::model::verb::Verb;
 
 /// As many events as a page has.
 const ON_A_PAGE: usize = 50;
-
-/// As many cycles as the chart has.
-const IN_THE_CHART: u64 = 60;
-
-/// As wide as so many cycles it is at least.
-const LEAST_IN_THE_CHART: usize = 30;
-
-/// The height of the chart, and the width of one cycle in it.
-const HEIGHT: u64 = 60;
-const STEP: usize = 10;
 
 /// What the page is asked for.
 pub(super) const QUERY: &[Parameter] = &[of(
@@ -49,18 +41,13 @@ struct Happened {
     frame: Frame,
     status: JobStatus,
     timeline: Timeline,
-    bars: Vec<Bar>,
-    most: u64,
-    width: usize,
 }
 
-/// A cycle in the chart.
-struct Bar {
-    title: String,
-    class: &'static str,
-    x: usize,
-    y: u64,
-    height: u64,
+/// A chart of the last cycles, and what it shows in words.
+struct Chart {
+    key: &'static str,
+    name: &'static str,
+    says: String,
 }
 
 /// `GET /jobs/{job}`.
@@ -70,8 +57,6 @@ pub(super) async fn page(visit: Visit, query: Query) -> Response {
         let desk = visit.desk()?;
         let mut status = visit.service.status(Some(visit.job()))?;
         let timeline = timeline::timeline(&desk.snapshot, &desk.job, ON_A_PAGE, before)?;
-        let cycles = desk.snapshot.cycles(IN_THE_CHART)?;
-        let most = cycles.iter().map(operations).max().unwrap_or_default().max(1);
         let json = format!(
             "/api/v1/jobs/{}/timeline?limit={ON_A_PAGE}&{}",
             filters::as_part(visit.job()),
@@ -79,45 +64,35 @@ pub(super) async fn page(visit: Visit, query: Query) -> Response {
         );
         Ok(Happened {
             frame: frame.titled("Timeline", "timeline", json),
-            width: cycles.len().max(LEAST_IN_THE_CHART) * STEP,
-            bars: cycles
-                .iter()
-                .enumerate()
-                .map(|(at, one)| bar(at, one, most))
-                .collect(),
             status: status.jobs.remove(0),
             timeline,
-            most,
         })
     };
     visit.show(ask).await
 }
 
-/// How many operations a cycle carried out or planned.
-fn operations(summary: &Json) -> u64 {
-    let counts = summary["operations"].as_object();
-    counts
-        .into_iter()
-        .flatten()
-        .filter_map(|(_, count)| count.as_u64())
-        .sum()
-}
-
-fn bar(at: usize, summary: &Json, most: u64) -> Bar {
-    let text = |key: &str| summary[key].as_str().unwrap_or_default();
-    let count = operations(summary);
-    // A cycle without an operation is seen too.
-    let height = (count * HEIGHT / most).max(2);
-    Bar {
-        title: format!("{}: {}, {count} operations", text("started"), text("outcome")),
-        class: if matches!(text("outcome"), "converged" | "planned") {
-            "good"
-        } else {
-            "bad"
-        },
-        x: at * STEP,
-        y: HEIGHT - height,
-        height,
+impl Happened {
+    /// The charts above the list.
+    fn charts(&self) -> [Chart; 4] {
+        let chart = |key, name, of: fn(&Figures) -> Option<u64>, as_text: fn(u64) -> String| {
+            let known: Vec<u64> = self.timeline.cycles.iter().filter_map(of).collect();
+            let says = match (known.last(), known.iter().max()) {
+                (Some(last), Some(most)) => format!("last {}, at most {}", as_text(*last), as_text(*most)),
+                _ => "not known of any of them".to_owned(),
+            };
+            Chart { key, name, says }
+        };
+        [
+            chart("duration", "Duration", |one| Some(one.duration_ms), in_millis),
+            chart(
+                "operations",
+                "Operations",
+                |one| Some(one.operations),
+                |count| count.to_string(),
+            ),
+            chart("lag", "Behind by", |one| one.lag_seconds, in_time),
+            chart("drift", "Drift found", |one| one.drift, |count| count.to_string()),
+        ]
     }
 }
 

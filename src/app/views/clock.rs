@@ -92,7 +92,8 @@ fn wrote(cycle: &Json) -> bool {
     cycle["mode"] == "enforce" && cycle["outcome"] != "planned" && operations(cycle) > 0
 }
 
-fn operations(cycle: &Json) -> u64 {
+/// How many operations a cycle carried out, or planned.
+pub(super) fn operations(cycle: &Json) -> u64 {
     let counts = cycle["operations"].as_object().into_iter().flatten();
     counts.filter_map(|(_, count)| count.as_u64()).sum()
 }

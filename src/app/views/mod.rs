@@ -12,6 +12,7 @@ pub mod entra_job;
 pub mod entra_verdict;
 pub mod escrow;
 pub mod explain;
+pub mod figures;
 pub mod health;
 pub mod history;
 pub mod holds;

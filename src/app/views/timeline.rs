@@ -8,6 +8,8 @@ use utoipa::ToSchema;
 
 use super::clock;
 use super::clock::Clock;
+use super::figures::Figures;
+use super::figures::figures;
 use crate::app::error::AppError;
 use crate::model::clock::Clock as _;
 use crate::model::clock::SystemClock;
@@ -28,6 +30,8 @@ const READ_TOGETHER: u64 = 500;
 pub struct Timeline {
     /// How long changes took to the target.
     pub clock: Clock,
+    /// The last cycles in numbers, oldest first.
+    pub cycles: Vec<Figures>,
     /// What happened, newest first.
     pub events: Vec<TimelineEvent>,
     /// The job.
@@ -70,6 +74,7 @@ pub fn timeline(
 ) -> Result<Timeline, AppError> {
     let cycles = snapshot.cycles(ALL)?;
     let clock = clock::clock(&cycles, SystemClock.now());
+    let numbers = figures(&cycles);
     let is_older = |time: &str| before.is_none_or(|before| time < before.to_string().as_str());
     let (mut events, end) = decided(snapshot, limit, before)?;
     for summary in cycles {
@@ -89,6 +94,7 @@ pub fn timeline(
     }
     Ok(Timeline {
         clock,
+        cycles: numbers,
         events,
         job: job.to_owned(),
         next,
