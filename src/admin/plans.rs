@@ -145,6 +145,7 @@ pub(super) async fn preview(
         full,
         forms,
         saves,
+        contrasts: false,
     };
     orders::taken(&at.service, &at.job, &at.actor, work, reply)
 }

@@ -82,6 +82,7 @@ pub(super) async fn preview(visit: Visit, form: Form) -> Response {
                 full,
                 forms: vec![plans::Form::Json, plans::Form::Csv],
                 saves: false,
+                contrasts: true,
             };
             decision::order(visit, &back, Ok(work))
         }

@@ -3,6 +3,7 @@
 //! A plan of any size needs no memory: it is collected in temporary files, one a form ([`file`]), and put together as one stream.
 
 mod comparing;
+mod contrast;
 mod file;
 mod part;
 mod prose;
@@ -23,6 +24,10 @@ use serde_json::Value as Json;
 pub use self::comparing::Compared;
 use self::comparing::Comparing;
 pub use self::comparing::line;
+pub use self::contrast::Contrast;
+pub use self::contrast::Contrasted;
+pub use self::contrast::Difference;
+pub use self::contrast::contrasted;
 pub use self::file::Form;
 use self::file::PlanFile;
 pub use self::file::Sheet;

@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 use crate::app::error::AppError;
 use crate::app::people::PersonReport;
 use crate::app::plans::Compared;
+use crate::app::plans::Contrast;
 use crate::app::plans::Form;
 use crate::app::plans::Origin;
 use crate::app::plans::Planned;
@@ -82,9 +83,18 @@ impl Done {
                 sheets: Mutex::new(planned.sheets),
                 origin,
                 samples: planned.samples,
+                contrast: None,
             }),
             ..Self::default()
         }
+    }
+
+    /// With how the plan compares with that by the rules in force.
+    pub(super) fn beside(mut self, contrast: Option<Contrast>) -> Self {
+        if let Some(made) = &mut self.made {
+            made.contrast = contrast;
+        }
+        self
     }
 
     /// The end of an order that gave way before.
@@ -117,6 +127,8 @@ pub struct Made {
     pub origin: Option<Origin>,
     /// The first of each kind in it.
     pub samples: Samples,
+    /// How it compares with the plan by the rules in force, where that was asked for.
+    pub contrast: Option<Contrast>,
 }
 
 impl Made {

@@ -57,6 +57,8 @@ pub enum Work {
         forms: Vec<Form>,
         /// Whoever asks saves it, to have it carried out once the rules are in force.
         saves: bool,
+        /// It is compared with the plan by the rules in force, which is made beside it.
+        contrasts: bool,
     },
     /// What a saved plan has, as far as it is still wanted.
     Saved {

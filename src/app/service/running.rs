@@ -65,7 +65,8 @@ pub(super) async fn run(job: &Job, track: Arc<Track>, stop: CancellationToken) -
             full,
             forms,
             saves,
-        } => preview(job, rules, (*full, forms, *saves), asking)
+            contrasts,
+        } => preview(job, rules, (*full, forms, *saves, *contrasts), asking)
             .await
             .unwrap_or_else(Done::failed),
         Work::Undo {
@@ -120,19 +121,24 @@ fn made(job: &Job, full: bool, planned: Planned) -> Result<Done, AppError> {
 async fn preview(
     job: &Job,
     rules: &Preview,
-    (full, forms, saves): (bool, &[Form], bool),
+    (full, forms, saves, contrasts): (bool, &[Form], bool, bool),
     asking: Asking,
 ) -> Result<Done, AppError> {
     let tried = rules.aside(job)?;
     let extent = if full { Extent::Full } else { Extent::Changes };
-    let planned = plans::plan(&tried, extent, forms, asking).await?;
+    let (planned, contrast) = if contrasts {
+        let (planned, contrast) = plans::contrasted(job, &tried, (extent, forms), asking).await?;
+        (planned, Some(contrast))
+    } else {
+        (plans::plan(&tried, extent, forms, asking).await?, None)
+    };
     // Of the snapshot that stays, so that the plan fits it once the rules are in force.
     let there = Job {
         snapshot: job.snapshot.clone(),
         ..tried
     };
     let origin = saves.then(|| Origin::of(&there, full)).transpose()?;
-    Ok(Done::planned(planned, origin))
+    Ok(Done::planned(planned, origin).beside(contrast))
 }
 
 async fn taken_back(

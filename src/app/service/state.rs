@@ -15,6 +15,7 @@ use super::track::Track;
 use super::worker::Seen;
 use crate::app::error::AppError;
 use crate::app::people::PersonReport;
+use crate::app::plans::Contrast;
 use crate::engine::job::Extent;
 
 /// A job in the daemon.
@@ -62,6 +63,9 @@ pub struct OrderState {
 pub struct CycleState {
     /// Who asked first; none of one that only its job remembers.
     pub actor: Option<String>,
+    /// How the plan compares with that by the rules in force, of rules that were tried on their page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contrast: Option<Contrast>,
     /// Its id.
     pub cycle: String,
     /// How many are done in its phase.
@@ -103,6 +107,7 @@ impl CycleState {
         let summary = answer.and_then(|answer| answer.summary.as_ref());
         Self {
             actor: Some(order.actor),
+            contrast: answer.and_then(|answer| answer.made.as_ref()?.contrast.clone()),
             cycle: order.cycle,
             done: order.done,
             findings: answer.map(|answer| answer.findings.clone()).unwrap_or_default(),
@@ -120,6 +125,7 @@ impl CycleState {
     pub(super) fn kept(job: &str, cycle: &str, summary: Option<Json>) -> Self {
         Self {
             actor: None,
+            contrast: None,
             cycle: cycle.to_owned(),
             done: 0,
             findings: Vec::new(),

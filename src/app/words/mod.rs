@@ -3,6 +3,7 @@
 //! Values from the directory are shown with [`crate::model::shown::shown`]: no line of theirs begins one of ours.
 
 mod check;
+mod contrast;
 mod decisions;
 pub mod drift;
 mod entra_job;

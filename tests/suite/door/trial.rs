@@ -30,13 +30,30 @@ fn rules_are_tried_on_a_page_and_leave_no_trace() {
         "[jobs.idmelon.source]",
         "user_filter =",
         "disable user",
+        "Beside the rules in force",
+        "only with this: ",
+        "users to disable",
+        "the guard would hold",
     ] {
         assert!(text.contains(said), "{said}: {text}");
     }
+    // What is shown is in the document too.
+    let (_, to) = asked.head.split_once("/cycles/").expect(&asked.head);
+    let cycle = to.lines().next().unwrap().trim();
+    let state = door.get(&format!("/api/v1/cycles/{cycle}")).is(200).json();
+    let contrast = &state["contrast"];
+    let operations = contrast["operations"].as_array().unwrap();
+    let disabled = operations
+        .iter()
+        .find(|one| one["operation"] == "disable_user")
+        .unwrap();
+    assert!(disabled["added"]["count"].as_u64() > Some(0), "{contrast}");
+    assert_eq!(disabled["same"], 0, "{contrast}");
     // As it is: nothing is tried, and nothing planned.
     let asked = door.form(path, &session, "user_filter=&policy=&mapping=").is(303);
     let page = ended(&door, &session, &asked, "What was tried");
     assert!(read(&page).contains("Nothing was changed"), "{page}");
+    assert!(read(&page).contains("The next cycle would do the same"), "{page}");
     for (wrong, said) in [
         ("user_filter=department+EQUAL+%22IT%22", "user_filter"),
         ("policy=deletion_threshold+%3D", "the policy is no TOML"),
