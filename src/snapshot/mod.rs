@@ -15,6 +15,7 @@
 //! | [`undone`] | what an undo holds |
 //! | [`kv`] | the engines behind [`crate::ports::SnapshotStore`], and a store over one that is not to be written |
 //! | [`maintenance`] | older formats, backup and restore, export and import, self-check, forgetting, the history's proof |
+//! | [`called`] | a memory of what objects are called, for searches |
 //! | `recent` | a memory of which objects are linked and which are dirty |
 //! | [`lock`], [`folder`] | one process a state folder; the layout of that folder |
 //!
@@ -27,6 +28,7 @@
 
 pub mod again;
 pub mod assignments;
+pub mod called;
 pub mod cells;
 mod coded;
 pub mod counts;

@@ -16,6 +16,8 @@ use crate::ports::StoreError;
 use crate::ports::Table;
 use crate::ports::WriteBatch;
 
+use super::called::CalledMemory;
+use super::called::Looking;
 use super::counts::Counts;
 use super::counts::Heads;
 use super::keys;
@@ -50,6 +52,7 @@ struct Inner {
     heads: RwLock<Option<Heads>>,
     recent: Recent,
     possible: Possible,
+    called: CalledMemory,
     /// What is looked at aside.
     moments: Moments,
 }
@@ -123,6 +126,7 @@ impl Snapshot {
             heads,
             recent: Recent::default(),
             possible,
+            called: CalledMemory::default(),
             moments: Moments::default(),
         }));
         snapshot.current_heads()?;
@@ -277,6 +281,20 @@ impl Snapshot {
         self.0.store.size_on_disk()
     }
 
+    /// Returns the ids of all who may be looked for by a name; others may be among them. `None` where that is not remembered.
+    ///
+    /// # Errors
+    /// As every read.
+    pub fn may_be_called(&self, looking: &Looking<'_>) -> Result<Option<Vec<SourceId>>, StoreError> {
+        self.0.called.find(self, looking)
+    }
+
+    /// What objects are called, as far as it is remembered.
+    #[cfg(test)]
+    pub(super) fn called(&self) -> &CalledMemory {
+        &self.0.called
+    }
+
     fn current_heads(&self) -> Result<Heads, StoreError> {
         if let Some(heads) = &*self.read_heads() {
             return Ok(heads.clone());
@@ -304,6 +322,7 @@ impl Snapshot {
     ) -> Result<(), StoreError> {
         let news = News::of(&batch);
         self.0.possible.note(&batch);
+        self.0.called.note(&batch);
         self.0.moments.keep(&batch);
         let done = self.0.store.commit(batch, durability);
         match &done {

@@ -23,6 +23,7 @@ use crate::snapshot::enrolments::EnrolmentReads;
 use crate::snapshot::escrow;
 use crate::snapshot::kept_back::KeptBackReads;
 use crate::snapshot::pages::Pages;
+use crate::snapshot::read::Reads;
 use crate::snapshot::record::Record;
 use crate::snapshot::scope::ScopeEntry;
 use crate::snapshot::scope::ScopeReads;
@@ -209,18 +210,18 @@ fn each_object(
         Some(After::Resource(_)) | None => None,
     };
     let kept = Kept::of(snapshot, wanted, now)?;
-    let search = wanted.search.as_deref().map(Search::of);
     let is_so = |view: &ObjectView| wanted.state.is_none_or(|state| view.states.contains(&state));
-    let may_be =
-        |id: &SourceId, record: &[u8]| search.as_ref().is_none_or(|search| search.may_be_in(id, record));
-    let mut pages = Pages::growing(|(id, _): &(SourceId, Option<Record>)| *id).behind(after);
-    while let Some(page) =
-        pages.next_page(|after, limit| snapshot.scan_records_where(wanted.kind, after, limit, may_be))?
-    {
-        let found = page.into_iter().filter_map(|(_, record)| record);
-        for record in found.filter(|record| search.as_ref().is_none_or(|search| search.finds(record))) {
-            let view = kept.view(snapshot, record)?;
-            if is_so(&view) && !show(view) {
+    let mut show = |record| {
+        let view = kept.view(snapshot, record)?;
+        Ok(!is_so(&view) || show(view))
+    };
+    if let Some(search) = wanted.search.as_deref().map(Search::of) {
+        return search.each(snapshot, wanted.kind, after, show);
+    }
+    let mut pages = Pages::growing(|record: &Record| record.object.id).behind(after);
+    while let Some(page) = pages.next_page(|after, limit| snapshot.scan_records(wanted.kind, after, limit))? {
+        for record in page {
+            if !show(record)? {
                 return Ok(());
             }
         }

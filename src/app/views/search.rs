@@ -1,15 +1,23 @@
 //! What somebody types to find objects: a part of an id or of a name, in any case.
 //!
-//! A directory is searched while somebody types, so most records are passed over by a look at their bytes ([`Search::may_be_in`]),
-//! and only the others are decoded.
+//! A directory is searched while somebody types, so the snapshot remembers what its objects are called, and only those who may be
+//! meant are read. Without that memory most records are passed over by a look at their bytes ([`Search::may_be_in`]), and only the
+//! others are decoded.
 
 use memchr::memchr2_iter;
 
+use crate::app::error::AppError;
+use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
+use crate::snapshot::called::Looking;
+use crate::snapshot::called::NAMES;
+use crate::snapshot::pages::Pages;
+use crate::snapshot::read::Reads;
 use crate::snapshot::record::Record;
+use crate::snapshot::store::Snapshot;
 
-/// The attributes that name an object.
-const NAMES: [&str; 3] = ["userPrincipalName", "displayName", "mail"];
+/// As many who may be meant are asked for at a time.
+const AT_A_TIME: usize = 200;
 
 /// A text that is looked for.
 #[derive(Debug, Clone)]
@@ -58,6 +66,56 @@ impl Search {
         memchr2_iter(*first, first.to_ascii_uppercase(), record).any(is_here) || self.is_in_id(id)
     }
 
+    /// Shows the records of a kind that it finds, by their ids and behind one, for as long as `show` returns true.
+    pub fn each(
+        &self,
+        snapshot: &Snapshot,
+        kind: ObjectKind,
+        after: Option<SourceId>,
+        mut show: impl FnMut(Record) -> Result<bool, AppError>,
+    ) -> Result<(), AppError> {
+        let mut last = after;
+        let mut is_remembered = true;
+        let mut pages = Pages::growing(|id: &SourceId| *id).behind(after).of(AT_A_TIME);
+        while let Some(page) = pages.next_page(|after, limit| {
+            let looking = Looking {
+                kind,
+                text: &self.text,
+                after,
+                limit,
+            };
+            let found = snapshot.may_be_called(&looking)?;
+            is_remembered = found.is_some();
+            Ok(found.unwrap_or_default())
+        })? {
+            for id in &page {
+                let record = snapshot.record(kind, id)?.filter(|record| self.finds(record));
+                if let Some(record) = record
+                    && !show(record)?
+                {
+                    return Ok(());
+                }
+            }
+            last = page.last().copied();
+        }
+        if is_remembered {
+            return Ok(());
+        }
+        let may_be = |id: &SourceId, record: &[u8]| self.may_be_in(id, record);
+        let mut pages = Pages::growing(|(id, _): &(SourceId, Option<Record>)| *id).behind(last);
+        while let Some(page) =
+            pages.next_page(|after, limit| snapshot.scan_records_where(kind, after, limit, may_be))?
+        {
+            let found = page.into_iter().filter_map(|(_, record)| record);
+            for record in found.filter(|record| self.finds(record)) {
+                if !show(record)? {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn is_in_id(&self, id: &SourceId) -> bool {
         let is_of_ids = |byte: u8| byte.is_ascii_hexdigit() || byte == b'-';
         self.text.bytes().all(is_of_ids) && id.to_string().contains(&self.text)
@@ -79,7 +137,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::model::id::ObjectKind;
     use crate::model::value::Value;
 
     fn named(name: &str) -> Record {
