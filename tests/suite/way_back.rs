@@ -217,6 +217,7 @@ impl Site {
             source: FromEntra {
                 value: Some(source),
                 looked,
+                as_of: None,
             },
             target: self.at_target.get(&user),
             reading: ReadingId(self.minutes),

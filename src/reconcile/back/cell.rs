@@ -191,11 +191,19 @@ impl Cell {
         }
     }
 
-    /// Returns true for a value that was replaced a short time ago: a replica that is behind may show it again.
+    /// Returns true for a value that was replaced a short time ago: a replica that is behind may show it again. `read`: since when
+    /// what is read is read; what was replaced later is shown as it was before.
     #[must_use]
-    pub fn is_superseded(&self, value: &Value, compare: Compare, now: Timestamp) -> bool {
+    pub fn is_superseded(
+        &self,
+        value: &Value,
+        compare: Compare,
+        (read, now): (Option<Timestamp>, Timestamp),
+    ) -> bool {
+        let may_show =
+            |old: &Superseded| now.since(old.at) < SUSPECT_FOR || read.is_some_and(|read| read <= old.at);
         let mut recent = self.recent.iter();
-        recent.any(|old| now.since(old.at) < SUSPECT_FOR && compare.alike(&old.value, value))
+        recent.any(|old| may_show(old) && compare.alike(&old.value, value))
     }
 
     /// Remembers a value that was replaced.

@@ -218,7 +218,7 @@ fn note_target<'a>(cell: &mut Cell, sight: &Sight<'a>, rules: &Rules) -> AtTarge
         .doubted
         .take()
         .filter(|before| compare.alike(&before.value, value));
-    let suspect = !is_last && cell.is_superseded(value, compare, sight.now);
+    let suspect = !is_last && cell.is_superseded(value, compare, (None, sight.now));
     let agreed = before
         .as_ref()
         .is_some_and(|before| before.reading != sight.reading);

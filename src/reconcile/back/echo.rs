@@ -40,11 +40,13 @@ pub struct FromEntra<'a> {
     pub value: Option<&'a Value>,
     /// True where it comes from a GET that was sent just now, false where it comes from the delta stream.
     pub looked: bool,
+    /// The moment up to which the delta stream was read to its end, where it ever was: what came later it does not show.
+    pub as_of: Option<Timestamp>,
 }
 
 /// Decides what a value of Entra means, and counts the look that it comes from.
 pub fn hear(cell: &mut Cell, read: FromEntra<'_>, compare: Compare, now: Timestamp) -> Heard {
-    let suspect = |value| !read.looked && cell.is_superseded(value, compare, now);
+    let suspect = |value| !read.looked && cell.is_superseded(value, compare, (read.as_of, now));
     let moved = |value| {
         let base = cell.base.as_ref();
         base.is_some_and(|base| !compare.alike(value, &base.source))

@@ -166,6 +166,7 @@ impl World {
             source: FromEntra {
                 value: source,
                 looked,
+                as_of: None,
             },
             target,
             reading: ReadingId(self.step as u64),
@@ -350,7 +351,7 @@ proptest! {
         }
         let sight = Sight {
             standing,
-            source: FromEntra { value: Some(&seen.0), looked: true },
+            source: FromEntra { value: Some(&seen.0), looked: true, as_of: None },
             target: Some(&seen.1),
             reading: ReadingId(1_000),
             readable: true,

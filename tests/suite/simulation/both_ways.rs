@@ -48,7 +48,7 @@ impl World {
         self.switch_on(seed);
         let back = self.back();
         // First contact, and as a rule in calm weather.
-        if self.dice.chance(80) {
+        if self.dice.chance(60) {
             self.cycle(Extent::Back, true, None, None).await;
             self.pass_time().await;
         }

@@ -12,7 +12,6 @@ use melonsync::ports::Sent;
 use melonsync::ports::UserWrite;
 use melonsync::reconcile::guard::Class;
 use melonsync::snapshot::cells::CellReads;
-use melonsync::snapshot::cells::KeptCell;
 use melonsync::snapshot::cells::UserCells;
 use melonsync::snapshot::kept_back::KeptBackReads;
 use melonsync::snapshot::kept_back::WithheldKey;
@@ -24,6 +23,8 @@ use super::judge::Judge;
 use super::site::Inner;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+/// A write that is not seen is sent once more after two looks, a quarter of an hour apart.
+const LOOKED_FOR: Duration = Duration::from_secs(30 * 60);
 /// The most writes of one cell within a day.
 const MOST_A_DAY: usize = 6;
 
@@ -40,12 +41,22 @@ struct Course {
     at: Vec<Timestamp>,
     /// Every value that the target held.
     held: BTreeSet<String>,
+    /// The last write: its value, when it was sent, and how often the cell had been edited then.
+    last: Option<(String, Timestamp, u64)>,
     /// In which cycles a listing showed it empty since it last showed a value; `None` where it never showed one.
     empty: Option<Vec<(u64, Timestamp)>>,
     /// Every listing that showed it empty: after a power cut nobody remembers what was shown between them.
     ever_empty: Vec<(u64, Timestamp)>,
     /// The last cycle in which a listing showed a value.
     valued: u64,
+}
+
+impl Course {
+    fn note(&mut self, write: &UserWrite, now: Timestamp) {
+        let values = write.properties.iter().map(|(_, value)| value.as_str());
+        let value = values.map(Option::unwrap_or_default).collect();
+        self.last = Some((value, now, self.edits));
+    }
 }
 
 /// What the laws go by.
@@ -130,6 +141,11 @@ impl CellLaws {
             object(!cell.held.contains(text), "was never at the target");
             let cycles = cell.empty.as_deref().unwrap_or_default();
             let proven = cycles.len() > 1 && cycles.first().is_some_and(|(_, at)| now.since(*at) >= after);
+            let again = cell.last.as_ref().is_some_and(|(last, at, edits)| {
+                let at_once = now >= *at && now.since(*at) < LOOKED_FOR;
+                last == text && *edits == cell.edits && at_once
+            });
+            object(again, "was sent once more without two looks");
             object(
                 text.is_empty() && !proven,
                 "clears, and no two listings after a value show that there is none",
@@ -149,13 +165,16 @@ impl CellLaws {
         }
         cell.sent += 1;
         cell.at.push(now);
+        cell.note(write, now);
         let clears = write.properties.iter().filter(|(_, value)| value.is_null());
         self.clears += clears.count() as u64;
     }
 
     /// It was stored as open, and the process died.
     pub fn may_be_sent_again(&mut self, write: &UserWrite) {
+        let now = self.now();
         let cell = self.of(write.user);
+        cell.note(write, now);
         cell.sent += 1;
         cell.again += 1;
     }
@@ -224,17 +243,27 @@ impl CellLaws {
     }
 }
 
-/// Users of whose value something is said in the store: a finding, a hold, or that it waits for a person.
-pub fn told(snapshot: &Snapshot) -> BTreeSet<SourceId> {
-    let mut told = BTreeSet::new();
+/// What is found of edits in Entra.
+const OF_ENTRA: [&str; 2] = ["source_edited_target_owned", "edit_beats_clear"];
+
+/// What the store says of each value: a finding, a hold, or that it waits for a person.
+pub fn told(snapshot: &Snapshot) -> BTreeMap<SourceId, BTreeSet<&'static str>> {
+    let mut told: BTreeMap<SourceId, BTreeSet<&'static str>> = BTreeMap::new();
     let withheld = |key: WithheldKey, _| {
-        told.extend((key.2 == Class::WriteBack).then_some(key.1));
+        if key.2 == Class::WriteBack {
+            told.entry(key.1).or_default().insert("withheld");
+        }
         Ok(())
     };
     snapshot.each_withheld(withheld).unwrap();
     let cells = |user, row: UserCells| {
-        let says = |kept: &KeptCell| kept.finding.is_some() || kept.cell.held.is_some();
-        told.extend(row.cells.values().any(says).then_some(user));
+        for kept in row.cells.values() {
+            let held = kept.cell.held.as_ref().map(|_| "held");
+            let found = kept.finding.map(|(finding, _)| finding.code());
+            told.entry(user)
+                .or_default()
+                .extend(held.into_iter().chain(found));
+        }
         Ok(())
     };
     snapshot.each_cells(cells).unwrap();
@@ -243,7 +272,7 @@ pub fn told(snapshot: &Snapshot) -> BTreeSet<SourceId> {
 
 impl Inner {
     /// Every value that differs and of which nothing says why, once all is quiet.
-    pub fn cells_differ(&self, told: &BTreeSet<SourceId>) -> Vec<String> {
+    pub fn cells_differ(&self, told: &BTreeMap<SourceId, BTreeSet<&'static str>>) -> Vec<String> {
         let mut found = Vec::new();
         // Whoever has a value that the target never keeps is in escrow, and nothing is derived of them.
         let not_kept: BTreeSet<SourceId> = self.judge.not_kept.iter().map(|(user, _)| *user).collect();
@@ -256,10 +285,15 @@ impl Inner {
             let held = self.service.owned_by(&user);
             let [(_, held)] = held[..] else { continue };
             let (here, there) = (entity.text(PROPERTY), &held.nick);
-            let excused = told.contains(&user) || not_kept.contains(&user) || (there.is_empty() && !readable);
+            let says = told.get(&user).into_iter().flatten();
+            // Where nobody edits in Entra, nothing may be laid upon an edit there.
+            let mut says = says.filter(|code| !self.cells.only_target || !OF_ENTRA.contains(code));
+            let excused =
+                says.next().is_some() || not_kept.contains(&user) || (there.is_empty() && !readable);
             if entity.enabled() && entity.in_scope() && here != there && !excused {
                 found.push(format!(
-                    "{user} has {here:?} in Entra and {there:?} at the target, and nothing says why"
+                    "{user} has {here:?} in Entra and {there:?} at the target, and nothing says why: {:?}",
+                    told.get(&user)
                 ));
             }
         }

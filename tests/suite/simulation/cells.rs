@@ -15,6 +15,7 @@ use super::dice::Dice;
 use super::directory::Life;
 use super::enrolment::Tenant;
 use super::enrolment::refused;
+use super::service::Resource;
 use super::site::Inner;
 
 /// The Graph property that is written back, and the path at the target that it comes from.
@@ -27,6 +28,8 @@ pub struct Cells {
     pub dice: Dice,
     /// Somebody in Entra takes back what we write.
     quarrels: bool,
+    /// Nobody edits in Entra once it has begun.
+    pub only_target: bool,
     undone: Vec<(SourceId, Option<Value>)>,
     under_way: Vec<UserWrite>,
     pub laws: CellLaws,
@@ -35,8 +38,10 @@ pub struct Cells {
 impl Cells {
     pub fn of(seed: u64) -> Self {
         let mut dice = Dice::new(seed.rotate_left(7) ^ 0x0CE1_15CE_1150_0B5E);
+        let only_target = dice.chance(40);
         Self {
-            quarrels: dice.chance(12),
+            quarrels: !only_target && dice.chance(20),
+            only_target,
             undone: Vec::new(),
             under_way: Vec::new(),
             laws: CellLaws::default(),
@@ -128,10 +133,10 @@ impl Inner {
     /// The process died: what was sent of a batch is carried out, or not.
     pub fn strand_values(&mut self) {
         for write in std::mem::take(&mut self.cells.under_way) {
-            self.cells.laws.may_be_sent_again(&write);
             if self.cells.dice.chance(50) {
                 self.set(&write);
             }
+            self.cells.laws.may_be_sent_again(&write);
         }
     }
 
@@ -143,7 +148,10 @@ impl Inner {
             let (there, here) = (self.value(&user), self.value(&user));
             let alike = self.cells.dice.chance(60);
             self.edit_target(&user, there.clone());
-            self.edit_source(&user, if alike { there } else { here });
+            // What was edited shortly before and was not read yet counts as edited after first contact: nobody can tell.
+            if !self.cells.only_target {
+                self.edit_source(&user, if alike { there } else { here });
+            }
         }
         let held: Vec<_> = self.service.of(ObjectKind::User).collect();
         for (_, resource) in held {
@@ -168,6 +176,10 @@ impl Inner {
                 return;
             };
             let (one, other) = (self.value(&user), self.value(&user));
+            if self.cells.only_target {
+                self.edit_target(&user, one);
+                continue;
+            }
             match self.cells.dice.below(100) {
                 0..60 => self.edit_target(&user, one),
                 60..80 => self.edit_source(&user, one),
@@ -181,7 +193,21 @@ impl Inner {
                 }
             }
         }
+        if self.cells.dice.chance(8) {
+            self.resource_is_deleted();
+        }
         self.note_moment();
+    }
+
+    /// Another hand deletes a resource of ours: what it held is not known any more, which is not that it held nothing.
+    fn resource_is_deleted(&mut self) {
+        let ours = |(id, held): (&String, &Resource)| held.owner().map(|_| id.clone());
+        let all: Vec<String> = self.service.of(ObjectKind::User).filter_map(ours).collect();
+        if let Some(id) = self.cells.dice.pick(&all) {
+            self.service.remove(id);
+            self.service.spoiled = true;
+            self.trace.note(|| format!("another hand deletes {id}"));
+        }
     }
 
     /// One of few, so that a value comes back; or none.

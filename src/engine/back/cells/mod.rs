@@ -31,6 +31,7 @@ use crate::snapshot::cells::CellReads;
 use crate::snapshot::cells::WAY_BACK;
 use crate::snapshot::cells::WayBackState;
 use crate::snapshot::escrow;
+use crate::snapshot::read::Reads;
 use crate::snapshot::state::StateReads;
 
 use person::KIND;
@@ -94,19 +95,21 @@ async fn begin(
     back: &Arc<WayBack>,
 ) -> Result<(WayBackState, Reading), CycleError> {
     let ways = Arc::clone(back);
-    let (mut state, in_escrow) = run
+    let (mut state, in_escrow, source_read) = run
         .store(move |snapshot| {
             let mut state = snapshot.state(&WAY_BACK)?.unwrap_or_default();
             state.readable = readable(snapshot, &ways.attributes, &state.readable)?;
             let waiting = escrow::entries(snapshot)?.into_iter();
             let users = waiting.filter(|entry| entry.kind == KIND).map(|entry| entry.id);
-            Ok((state, users.collect::<BTreeSet<_>>()))
+            let source_read = snapshot.stream(KIND)?.complete_since;
+            Ok((state, users.collect::<BTreeSet<_>>(), source_read))
         })
         .await?;
     state.reading += 1;
     let reading = Reading {
         id: ReadingId(state.reading),
         now: run.now,
+        source_read,
         readable: state.readable.clone(),
         paused: run.paused,
         kept_back: judge.kept_back.clone(),

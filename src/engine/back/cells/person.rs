@@ -60,6 +60,8 @@ pub(super) struct Reading {
     pub(super) id: ReadingId,
     /// When it was.
     pub(super) now: Timestamp,
+    /// The moment up to which the stream of users was read to its end.
+    pub(super) source_read: Option<Timestamp>,
     /// The properties of which somebody's value was read at the target, in this reading or an earlier one.
     pub(super) readable: BTreeSet<String>,
     /// True while a person keeps the whole job from writing.
@@ -207,6 +209,7 @@ impl Person {
             source: FromEntra {
                 value: self.sources.get(&way.property),
                 looked: self.looked,
+                as_of: reading.source_read,
             },
             target: self.targets.get(&way.property),
             reading: reading.id,

@@ -64,6 +64,7 @@ pub(in crate::engine) async fn take_back(
     let reading = Reading {
         id: ReadingId(0),
         now: run.now,
+        source_read: None,
         readable: Default::default(),
         paused: run.paused,
         kept_back: judge.kept_back.clone(),

@@ -56,6 +56,7 @@ impl Read {
             source: FromEntra {
                 value: self.0.as_ref(),
                 looked: false,
+                as_of: None,
             },
             target: self.1.as_ref(),
             reading: ReadingId(minutes),
@@ -356,6 +357,16 @@ fn a_replica_that_is_behind_is_not_believed_at_once() {
         "SourceEdited",
         "a day later too"
     );
+    let read = Read::of("a/b");
+    for (name, at_minute, expected) in [("not read since", 0, "look"), ("read since", 2, "SourceEdited")] {
+        let mut sight = read.sight(25 * 60);
+        sight.source.as_of = Some(at(at_minute));
+        assert_eq!(
+            word(&decide(&confirmed, &sight, &RULES).step),
+            expected,
+            "the stream was {name}"
+        );
+    }
     // At the target the old value needs two readings in a row.
     let once = decided(&confirmed, "b/a", 15);
     assert_eq!(word(&once.step), "Doubted");
