@@ -17,6 +17,7 @@ use crate::model::clock::Clock;
 use crate::model::clock::SystemClock;
 use crate::model::secret::Secret;
 use crate::settings::credential;
+use crate::settings::job::Job;
 use crate::settings::secret::SecretError;
 use crate::settings::secret::SecretSource;
 
@@ -135,6 +136,12 @@ pub fn last_day(settings: &credential::Credential) -> Option<NaiveDate> {
         ends.min().map(|ends| ends.to_utc().date_naive())
     };
     settings.expires.or_else(of_certificates)
+}
+
+/// The day on which the credential of the app ends that writes back, where something goes back.
+#[must_use]
+pub fn writers_last_day(job: &Job) -> Option<NaiveDate> {
+    last_day(&job.writeback.as_ref()?.credential)
 }
 
 fn managed(client_id: Option<&Uuid>) -> Result<ManagedIdentity, Unusable> {

@@ -15,6 +15,8 @@ use serde_json::json;
 use crate::model::clock::Timestamp;
 use crate::model::condition::Condition;
 use crate::model::secret::Secret;
+use crate::model::verb::Act;
+use crate::model::verb::Verb;
 
 /// The form's version.
 const VERSION: u32 = 1;
@@ -143,7 +145,7 @@ impl Message {
         let counts: Vec<String> = self
             .counts
             .iter()
-            .map(|(what, number)| format!("{}: {number}", what.replace('_', " ")))
+            .map(|(what, number)| format!("{}: {number}{}", what.replace('_', " "), meaning(what)))
             .collect();
         let since = format!("since {}", self.since);
         if counts.is_empty() {
@@ -151,6 +153,16 @@ impl Message {
         } else {
             format!("{} ({since})", counts.join(", "))
         }
+    }
+}
+
+/// What a number means that does not say it by itself.
+fn meaning(what: &str) -> &'static str {
+    let leaves = Verb::named(what).is_some_and(|verb| verb.act().is(Act::Leave));
+    if leaves {
+        " (whoever leaves the enrolled group falls back to the weaker way to sign in)"
+    } else {
+        ""
     }
 }
 
@@ -230,6 +242,14 @@ mod tests {
             text.contains("&lt;!channel&gt;&amp;") && !text.contains("<!"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn a_leave_of_the_enrolled_group_says_what_it_comes_to() {
+        let counts = BTreeMap::from([("disable_user".to_owned(), 1), ("remove_enrolled".to_owned(), 2)]);
+        let detail = Message { counts, ..message() }.detail();
+        let expected = "disable user: 1, remove enrolled: 2 (whoever leaves the enrolled group falls back to the weaker way to sign in) (since";
+        assert!(detail.starts_with(expected), "{detail}");
     }
 
     #[test]

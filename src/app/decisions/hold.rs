@@ -15,6 +15,7 @@ use crate::mapping::diagnostic::nearest;
 use crate::model::clock::Timestamp;
 use crate::model::id::ObjectKind;
 use crate::model::shown::shown as printable;
+use crate::reconcile::back::enrolled::MEMBER_OF;
 use crate::reconcile::operation::MEMBERS;
 use crate::snapshot::kept_back::Hold;
 use crate::snapshot::kept_back::HoldCause;
@@ -77,7 +78,7 @@ pub fn hold(desk: &Desk, wanted: &Holding) -> Result<Held, AppError> {
     if let Some(path) = &wanted.attribute {
         let mapping = desk.mapping()?;
         for object in &objects {
-            is_sent(&mapping, object, path)?;
+            is_sent(&mapping, object, path, desk.enrolled_group.is_some())?;
         }
     }
     let what = match (&wanted.attribute, wanted.until) {
@@ -150,14 +151,21 @@ fn held(desk: &Desk, action: &'static str, objects: Vec<Named>, what: String) ->
 }
 
 /// Refuses an attribute that the mapping does not send for such an object: a hold of it would hold nothing, and say that it did.
-fn is_sent(mapping: &Mapping, object: &Named, path: &str) -> Result<(), AppError> {
+fn is_sent(mapping: &Mapping, object: &Named, path: &str, enrols: bool) -> Result<(), AppError> {
     let rows = mapping.rows(object.kind);
     let own = match object.kind {
         // Sent of each user, with or without a row.
         ObjectKind::User => TargetPath::active().as_str(),
         ObjectKind::Group => MEMBERS,
     };
-    let known: Vec<&str> = rows.iter().map(|row| row.target.as_str()).chain([own]).collect();
+    // The membership in the enrolled group.
+    let back = (enrols && object.kind == ObjectKind::User).then_some(MEMBER_OF);
+    let known: Vec<&str> = rows
+        .iter()
+        .map(|row| row.target.as_str())
+        .chain([own])
+        .chain(back)
+        .collect();
     if known.iter().any(|known| known.eq_ignore_ascii_case(path)) {
         return Ok(());
     }

@@ -61,6 +61,7 @@ fn sample(service: &Service, status: JobStatus) -> Result<Sample, AppError> {
     let dates = [
         ("source", &status.credentials.source),
         ("target", &status.credentials.target),
+        ("writer", &status.credentials.writer),
     ];
     let end =
         |(credential, date): (&'static str, &Option<String>)| Some((credential, end_of(date.as_deref()?)?));

@@ -91,7 +91,11 @@ fn credential(job: &Job, held: &Quarantine, now: Timestamp) -> Option<Fact> {
             only_by_step: false,
         });
     }
-    let ends = [credentials::last_day(&job.source.credential), job.target.expires];
+    let ends = [
+        credentials::last_day(&job.source.credential),
+        job.target.expires,
+        credentials::writers_last_day(job),
+    ];
     expiry(ends.into_iter().flatten().min()?, now)
 }
 

@@ -101,6 +101,7 @@ impl Needs {
         for (side, last) in [
             ("source", &job.credentials.source),
             ("target", &job.credentials.target),
+            ("writer", &job.credentials.writer),
         ] {
             if let Some((exit, words)) = last.as_deref().and_then(|last| expiry(side, last, now)) {
                 self.add(
@@ -261,6 +262,7 @@ mod tests {
         let ends = |date: &str| Credentials {
             source: Some(date.to_owned()),
             target: None,
+            writer: None,
         };
         for (name, job, exit, expected) in [
             ("well", job(), 0, "in step, 42 s behind"),

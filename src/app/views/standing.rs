@@ -120,6 +120,8 @@ pub struct Credentials {
     pub source: Option<String>,
     /// Of the target's.
     pub target: Option<String>,
+    /// Of the app's that writes back.
+    pub writer: Option<String>,
 }
 
 /// What a snapshot holds.

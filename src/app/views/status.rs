@@ -91,6 +91,7 @@ pub fn of(
         credentials: Credentials {
             source: expires(credentials::last_day(&job.source.credential).as_ref()),
             target: expires(job.target.expires.as_ref()),
+            writer: expires(credentials::writers_last_day(job).as_ref()),
         },
         enabled: job.enabled,
         next_cycle: beat.and_then(|beat| beat.next_after(now)),

@@ -53,10 +53,13 @@ fn text(job: &JobStatus) -> String {
         moment(job.next_cycle),
         moment(job.next_full_cycle)
     ));
+    let credentials = &job.credentials;
+    let writer = credentials.writer.as_ref();
     lines.push(format!(
-        "  credentials  source: {}; target: {}",
-        expires(job.credentials.source.as_ref()),
-        expires(job.credentials.target.as_ref())
+        "  credentials  source: {}; target: {}{}",
+        expires(credentials.source.as_ref()),
+        expires(credentials.target.as_ref()),
+        writer.map_or_else(String::new, |_| format!("; writer: {}", expires(writer)))
     ));
     lines.join("\n")
 }

@@ -14,6 +14,8 @@ use super::echo::LOOK_AFTER;
 use super::keys::KeyEvidence;
 use crate::model::clock::Timestamp;
 
+/// The attribute under which the membership stands in plans, holds and the history.
+pub const MEMBER_OF: &str = "memberOf";
 /// How long a member whom somebody took out by hand is not put back.
 pub const BY_HAND_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 /// The looks after which a change of membership that is not seen counts as not kept.

@@ -24,7 +24,7 @@ fn section(door: &Door, group: &str) -> String {
     format!(
         "[jobs.idmelon.writeback]\nenrolled_group = \"{group}\"\n\
          idmelon_api = {{ url = \"{}\", key = {{ file = \"key\" }} }}\n\
-         credential = {{ client_id = \"{client_id}\", client_secret = {{ file = \"writer\" }} }}\n",
+         credential = {{ client_id = \"{client_id}\", client_secret = {{ file = \"writer\" }}, expires = \"2037-09-01\" }}\n",
         world.scim.url
     )
 }
@@ -62,6 +62,14 @@ fn every_surface_says_how_many_stand_how_with_the_enrolled_group() {
     assert_eq!(status(&door), Value::Null, "no group is kept");
     assert!(!metrics(&door).contains("enrol"), "{}", metrics(&door));
     reload(&door, "2037-08-18", &section(&door, &group));
+    let credentials = door.get("/api/v1/jobs/idmelon").is(200).json()["credentials"].clone();
+    assert_eq!(credentials["writer"], "2037-09-01", "{credentials}");
+    let ends = value(
+        &metrics(&door),
+        "credential_expiry_timestamp_seconds",
+        &[("credential", "writer")],
+    );
+    assert!(ends > 2.1e9, "{ends}");
     let early = status(&door);
     assert_eq!((&early["group"], &early["counts"]), (&json!(group), &Value::Null));
     let users = world.tenant.user_ids();
@@ -152,4 +160,35 @@ fn what_stops_the_enrolled_group_stands_until_a_look_finds_it_gone() {
     sync(&door);
     let good = status().exits(0).out;
     assert!(!good.contains("may not change"), "{good}");
+}
+
+#[test]
+fn a_membership_that_is_on_hold_stays_as_it_is() {
+    let door = Door::new();
+    let world = &door.daemon.world;
+    let group = world
+        .tenant
+        .add_group(json!({"displayName": "Key holders", "groupTypes": []}));
+    world.tenant.let_writer_own(&group);
+    reload(&door, "2037-08-17", "");
+    sync(&door);
+    let user = world.tenant.user_ids()[0].clone();
+    let hold = || world.run(&["hold", &user, "--attribute", "memberOf"]);
+    assert!(
+        hold().exits(2).err.contains("sends no `memberOf`"),
+        "no group is kept"
+    );
+    reload(&door, "2037-08-18", &section(&door, &group));
+    hold().exits(0);
+    let shown = world.tenant.user(&user).unwrap();
+    world
+        .workspace
+        .enrol_key(shown["userPrincipalName"].as_str().unwrap());
+    for _ in 0..2 {
+        sync(&door);
+        assert!(world.tenant.members(&group).is_empty());
+    }
+    world.run(&["hold", "release", &user]).exits(0);
+    sync(&door);
+    assert_eq!(world.tenant.members(&group), [user.clone()]);
 }

@@ -1,13 +1,13 @@
 //! Which changes of the enrolled group are sent now: not what is on hold, what waits for a person, or what the guard withholds.
 
 use super::weigh::Due;
-use super::weigh::MEMBER_OF;
 use crate::engine::back::EnrolledRules;
 use crate::engine::job::Extent;
 use crate::engine::judge::Judge;
 use crate::engine::judge::kept_back::Met;
 use crate::engine::judge::kept_back::class_of;
 use crate::engine::run::Run;
+use crate::reconcile::back::enrolled::MEMBER_OF;
 use crate::reconcile::back::group::Moves;
 use crate::reconcile::back::group::Over;
 use crate::reconcile::back::group::approve_joins;

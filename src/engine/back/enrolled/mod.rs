@@ -23,6 +23,7 @@ use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::ports::Durability;
 use crate::ports::Writer;
+use crate::reconcile::back::enrolled::MEMBER_OF;
 use crate::reconcile::back::standing::Standing;
 use crate::reconcile::guard::Class;
 use crate::snapshot::enrolments;
@@ -172,7 +173,7 @@ async fn remember(run: &Run<'_>, weighed: &weigh::Weighed) -> Result<(), CycleEr
             tx.put_enrolled(user, kept);
         }
         for user in &settled {
-            tx.delete_hold(ObjectKind::User, user, Some(weigh::MEMBER_OF));
+            tx.delete_hold(ObjectKind::User, user, Some(MEMBER_OF));
         }
         tx.append_history(found);
         tx.commit(Durability::Lazy)

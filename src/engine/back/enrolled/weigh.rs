@@ -19,6 +19,7 @@ use crate::reconcile::back::echo::LOOK_AFTER;
 use crate::reconcile::back::enrolled;
 use crate::reconcile::back::enrolled::Decided;
 use crate::reconcile::back::enrolled::EnrolledFinding;
+use crate::reconcile::back::enrolled::MEMBER_OF;
 use crate::reconcile::back::enrolled::Move;
 use crate::reconcile::back::enrolled::OwnerStanding;
 use crate::reconcile::back::enrolled::Passkey;
@@ -36,9 +37,6 @@ use crate::reconcile::operation::Reason;
 use crate::reconcile::operation::Verb;
 use crate::snapshot::enrolments::Enrolled;
 use crate::snapshot::kept_back::HoldCause;
-
-/// The attribute under which the membership stands in plans, holds and the history.
-pub(super) const MEMBER_OF: &str = "memberOf";
 
 /// A change that is due.
 #[derive(Debug)]
