@@ -28,11 +28,11 @@ impl Reached {
     /// # Errors
     /// What the store reports.
     pub fn of(snapshot: &Snapshot) -> Result<Self, StoreError> {
-        let last = Self::in_these(&snapshot.cycles(LOOKED_AT)?);
+        let last = Self::in_these(&snapshot.cycles_in_short(LOOKED_AT)?);
         if last.up_to.is_some() && last.good.is_some() {
             return Ok(last);
         }
-        let all = snapshot.cycles(CYCLES_KEPT)?;
+        let all = snapshot.cycles_in_short(CYCLES_KEPT)?;
         let mut reached = Self::in_these(&all);
         if u64::try_from(all.len()).is_ok_and(|kept| kept >= CYCLES_KEPT) {
             reached.up_to = reached.up_to.or_else(|| started(all.first()?));

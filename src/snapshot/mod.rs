@@ -7,6 +7,7 @@
 //! | [`pages`] | walks over a table, a page at a time |
 //! | [`page`] | how one delta page is stored; [`round`] how rounds begin and end; [`existence`] what asking for one object proves |
 //! | [`assignments`] | which users and groups are assigned, and which objects are looked at again when that changes |
+//! | [`cycles`] | the cycles that are kept, in short |
 //! | [`drift`] | where the target, as last read, differs from what we left |
 //! | [`escrow`] | which objects are set aside after a failure, and until when |
 //! | [`history`] | the audit log: chained by hash, values beside the chain |
@@ -32,6 +33,7 @@ pub mod called;
 pub mod cells;
 mod coded;
 pub mod counts;
+pub mod cycles;
 pub mod drift;
 pub mod enrolments;
 pub mod escrow;

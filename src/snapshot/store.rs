@@ -295,6 +295,11 @@ impl Snapshot {
         &self.0.called
     }
 
+    /// The number that the next cycle gets.
+    pub(super) fn next_cycle(&self) -> Result<u64, StoreError> {
+        Ok(self.current_heads()?.next_cycle)
+    }
+
     fn current_heads(&self) -> Result<Heads, StoreError> {
         if let Some(heads) = &*self.read_heads() {
             return Ok(heads.clone());

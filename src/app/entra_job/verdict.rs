@@ -264,8 +264,9 @@ fn schema_of(in_force: &Arc<Mapping>, document: &serde_json::Value) -> Result<Sc
 }
 
 fn last_full(snapshot: &Snapshot) -> Result<Option<serde_json::Value>, StoreError> {
-    let all = snapshot.cycles(crate::snapshot::work::CYCLES_KEPT)?;
-    Ok(all.into_iter().rev().find(|summary| summary["kind"] == "full"))
+    let all = snapshot.cycles_numbered(crate::snapshot::work::CYCLES_KEPT)?;
+    let full = all.iter().rev().find(|(_, summary)| summary["kind"] == "full");
+    full.map_or(Ok(None), |(number, _)| snapshot.cycle_numbered(*number))
 }
 
 fn waiting(snapshot: &Snapshot) -> Result<(u64, u64), StoreError> {

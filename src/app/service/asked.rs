@@ -92,7 +92,7 @@ impl Service {
         let status = self.status(Some(name))?.jobs.remove(0);
         let (mut cycles, mut taken) = (Vec::new(), None);
         if let Some(snapshot) = &snapshot {
-            cycles = snapshot.cycles(ALL)?;
+            cycles = snapshot.cycles_in_short(ALL)?;
             taken = snapshot.state(&TAKEN)?;
         }
         let good = cycles.iter().rev().find(|cycle| cycle["outcome"] == "converged");

@@ -26,29 +26,31 @@ pub fn cycles(
     limit: usize,
     before: Option<&str>,
 ) -> Result<Cycles, AppError> {
-    let all = newest_first(snapshot)?;
+    let (numbers, all) = newest_first(snapshot)?;
     let from = match before {
         Some(name) => position(&all, name)? + 1,
         None => 0,
     };
+    let shown = numbers.into_iter().skip(from).take(limit);
+    let whole = shown.filter_map(|number| snapshot.cycle_numbered(number).transpose());
     Ok(Cycles {
-        cycles: all.into_iter().skip(from).take(limit).collect(),
+        cycles: whole.collect::<Result<_, _>>()?,
         job: job.to_owned(),
     })
 }
 
 /// Returns the summary of a cycle: by its id, the beginning of one, `last`, or `last~1` for the one before.
 pub fn cycle(snapshot: &Snapshot, name: &str) -> Result<Json, AppError> {
-    let mut all = newest_first(snapshot)?;
-    let at = position(&all, name)?;
-    Ok(all.swap_remove(at))
+    let (numbers, all) = newest_first(snapshot)?;
+    let number = numbers[position(&all, name)?];
+    snapshot.cycle_numbered(number)?.ok_or_else(|| none_kept(name))
 }
 
 /// Returns the id of a cycle; a whole id is one, whatever is kept of it.
 pub fn id_of(snapshot: &Snapshot, name: &str) -> Result<CycleId, AppError> {
     match name.parse() {
         Ok(id) => Ok(CycleId(id)),
-        Err(_) => id_among(&newest_first(snapshot)?, name),
+        Err(_) => id_among(&newest_first(snapshot)?.1, name),
     }
 }
 
@@ -59,10 +61,10 @@ pub fn id_among(all: &[Json], name: &str) -> Result<CycleId, AppError> {
     id.map(CycleId).ok_or_else(|| none_kept(name))
 }
 
-fn newest_first(snapshot: &Snapshot) -> Result<Vec<Json>, AppError> {
-    let mut all = snapshot.cycles(ALL)?;
-    all.reverse();
-    Ok(all)
+/// The numbers of all that are kept, and what each is found by.
+fn newest_first(snapshot: &Snapshot) -> Result<(Vec<u64>, Vec<Json>), AppError> {
+    let all = snapshot.cycles_numbered(ALL)?;
+    Ok(all.into_iter().rev().unzip())
 }
 
 /// More than are kept.

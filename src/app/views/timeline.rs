@@ -72,30 +72,38 @@ pub fn timeline(
     limit: usize,
     before: Option<Timestamp>,
 ) -> Result<Timeline, AppError> {
-    let cycles = snapshot.cycles(ALL)?;
+    let (kept, cycles): (Vec<u64>, Vec<Json>) = snapshot.cycles_numbered(ALL)?.into_iter().unzip();
     let clock = clock::clock(&cycles, SystemClock.now());
     let numbers = figures(&cycles);
     let is_older = |time: &str| before.is_none_or(|before| time < before.to_string().as_str());
-    let (mut events, end) = decided(snapshot, limit, before)?;
-    for summary in cycles {
+    let (events, end) = decided(snapshot, limit, before)?;
+    let mut events: Vec<(Option<u64>, TimelineEvent)> =
+        events.into_iter().map(|event| (None, event)).collect();
+    for (number, summary) in kept.into_iter().zip(cycles) {
         let event = of_cycle(summary);
         let is_in_reach = end.as_ref().is_none_or(|end| event.time >= *end);
         if is_older(&event.time) && is_in_reach {
-            events.push(event);
+            events.push((Some(number), event));
         }
     }
     // The times of both are of one form: the order of the text is the order in time.
-    events.sort_by(|a, b| b.time.cmp(&a.time));
+    events.sort_by(|(_, a), (_, b)| b.time.cmp(&a.time));
     let next = events.get(limit).and(events.get(limit.saturating_sub(1)));
-    let next = next.map(|last| last.time.clone()).or(end);
+    let next = next.map(|(_, last)| last.time.clone()).or(end);
     events.truncate(limit);
-    for event in &mut events {
-        event.name = named(snapshot, event)?;
+    let mut shown = Vec::with_capacity(events.len());
+    for (number, mut event) in events {
+        event.name = named(snapshot, &event)?;
+        // Of those that are shown, the whole summary.
+        if let Some(number) = number {
+            event.summary = snapshot.cycle_numbered(number)?.or(event.summary);
+        }
+        shown.push(event);
     }
     Ok(Timeline {
         clock,
         cycles: numbers,
-        events,
+        events: shown,
         job: job.to_owned(),
         next,
     })
