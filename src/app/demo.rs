@@ -1,5 +1,6 @@
 //! A sample Entra tenant and a sample IDmelon workspace on loopback, and a job between them.
 
+pub mod tour;
 pub mod way_back;
 
 use std::collections::BTreeMap;
@@ -152,7 +153,7 @@ pub fn tour(servers: &Servers, folder: &Path, state: &Path, listen: SocketAddr) 
     let token: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
     let text = servers.own_config(way_back::IN_THE_TOUR, folder)?.replace(
         "mode = \"enforce\"",
-        "mode = \"enforce\"\nschedule = \"*/5 * * * * *\"\nfull_schedule = \"30 */2 * * * *\"",
+        "mode = \"enforce\"\nschedule = \"*/5 * * * * *\"\nfull_schedule = \"30 * * * * *\"",
     );
     std::fs::write(folder.join("token"), &token).map_err(|error| folder_failure(&error))?;
     let config = folder.join("melonsync.toml");
@@ -180,11 +181,17 @@ pub fn happen(servers: &Servers, step: u64) {
     match step {
         // Somebody at the target knows better.
         2 => {
-            for id in ids.iter().skip(40).take(3) {
-                for resource in workspace.users_by_external_id(id) {
-                    let id = resource["id"].as_str().unwrap_or_default();
-                    workspace.edit_user(id, serde_json::json!({"title": "Changed by hand"}));
-                }
+            let there = ids
+                .iter()
+                .skip(40)
+                .flat_map(|id| workspace.users_by_external_id(id));
+            let resources: Vec<_> = there
+                .filter(|resource| resource["active"] == true)
+                .take(3)
+                .collect();
+            for resource in resources {
+                let id = resource["id"].as_str().unwrap_or_default();
+                workspace.edit_user(id, serde_json::json!({"title": "Changed by hand"}));
             }
         }
         // One record that the target never takes.

@@ -11,6 +11,7 @@ use super::process;
 use super::report::Report;
 use crate::app::demo;
 use crate::app::demo::Servers;
+use crate::app::demo::tour::words;
 use crate::app::error::AppError;
 use crate::app::service::OpenDoors;
 use crate::app::service::Service;
@@ -20,21 +21,6 @@ const PAUSE: Duration = Duration::from_secs(5);
 
 /// So long the last answers may take.
 const LAST_ANSWERS: Duration = Duration::from_secs(5);
-
-/// What to try, with the link in front of it.
-const WHAT_TO_TRY: &str = "\
-In the first minute people join, move and leave, somebody edits three users at the target by hand, the target refuses one record,
-and then a script disables a tenth of everybody at once. Try:
-  1. Overview: what needs somebody, in one word and one sentence.
-  2. Withheld: the mass disable was held back. Choose some, release one, reject another.
-  3. Drift: the three who were edited by hand, with what healing would write.
-  4. Escrow: the record that the target refuses, and what to do.
-  5. People and groups: search somebody; the first sentence says why they are at the target, or why not.
-  6. The way back, every ten seconds: two people enrol a key and join the group \"Key holders\" in Entra; a mobile number edited in the
-     workspace arrives in Entra once; a key is given back while the listing of keys is short, and nobody leaves before it is whole
-     (about a minute and a half later). Timeline has each of them, and People says it of one.
-  7. Timeline: what happened, newest first; `Sync now` and watch the cycle.
-The tenant goes on changing; Ctrl-C ends the demo.";
 
 /// Runs the daemon until it is stopped.
 pub(super) async fn run(
@@ -48,10 +34,12 @@ pub(super) async fn run(
     let stop = process::stop_on_signal();
     let service = Arc::new(Service::prepare(&tour.config, false, stop.clone())?);
     let doors = open_doors(Arc::clone(&service), stop.clone())?;
+    service.show_tour();
     service.start();
     report.note(&format!(
-        "\nThe dashboard, by a link that is good once: {}\n\n{WHAT_TO_TRY}",
-        link(&service, &tour.token)
+        "\nThe dashboard, by a link that is good once: {}\n\n{}\nThe same stands on its page \"What to try\". Ctrl-C ends the demo.",
+        link(&service, &tour.token),
+        words()
     ));
     for step in 0.. {
         tokio::select! {

@@ -148,6 +148,7 @@ const journeys = {
     assert.match(page.url(), /\/cycles\//);
     await page.waitForFunction(() => /Nothing of it is in force/.test(document.querySelector("#cycle").innerText), { timeout: 20_000 });
     assert.match(await text(), /user_filter = /);
+    assert.match(await text(), /only with this: \d+ users to disable/i);
     await browser.look(page, "what-if-tried");
     for (const [theme, size] of [["dark", "wide"], ["light", "narrow"]]) {
       const path = new URL(page.url()).pathname;

@@ -25,6 +25,7 @@ mod sent;
 mod standing;
 mod table;
 mod timeline;
+mod tour;
 mod undo;
 mod visit;
 mod what_if;

@@ -17,6 +17,8 @@ use crate::app::views::status::JobStatus;
 #[template(path = "overview.html")]
 struct Overview {
     frame: Frame,
+    /// This is the demo.
+    is_tour: bool,
     jobs: Vec<Row>,
 }
 
@@ -70,6 +72,7 @@ pub(super) async fn page(visit: Visit) -> Response {
         jobs.sort_by_key(|row| row.standing.tone);
         Ok(Overview {
             frame: frame.titled("Overview", "", "/api/v1/jobs".to_owned()),
+            is_tour: visit.service.shows_tour(),
             jobs,
         })
     };

@@ -19,6 +19,7 @@ use super::object;
 use super::objects;
 use super::overview;
 use super::timeline;
+use super::tour;
 use super::undo;
 use super::what_if;
 use super::withheld;
@@ -45,6 +46,7 @@ pub(super) fn all() -> Vec<Page> {
         open(Method::POST, "/session", login::begin),
         post("/session/end", Role::Viewer, login::end),
         get("/", overview::page),
+        get("/tour", tour::page),
     ];
     all.extend(of_a_job());
     all

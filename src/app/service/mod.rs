@@ -90,6 +90,8 @@ pub struct Service {
     /// The same as they are told, with what became of it.
     tallies: Mutex<Vec<(receivers::Ready, Tally)>>,
     sessions: Sessions,
+    /// True in the demo.
+    tour: AtomicBool,
     /// Since when it is there.
     begun: Timestamp,
     /// True once every worker was let begin.
@@ -99,6 +101,17 @@ pub struct Service {
 }
 
 impl Service {
+    /// Has the dashboard say what to try: this is the demo.
+    pub fn show_tour(&self) {
+        self.tour.store(true, Ordering::Relaxed);
+    }
+
+    /// True in the demo.
+    #[must_use]
+    pub fn shows_tour(&self) -> bool {
+        self.tour.load(Ordering::Relaxed)
+    }
+
     /// Reads the settings and takes the state folder, then puts the jobs together. An error where the settings are no good,
     /// another process holds the folder, or not one enabled job can run.
     pub fn prepare(config: &Path, take_back: bool, stop: CancellationToken) -> Result<Self, AppError> {
@@ -115,6 +128,7 @@ impl Service {
             receivers: watch::Sender::new(receivers),
             tallies: Mutex::default(),
             sessions: Sessions::default(),
+            tour: AtomicBool::new(false),
             begun: SystemClock.now(),
             started: AtomicBool::new(false),
             stop,
