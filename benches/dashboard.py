@@ -141,8 +141,7 @@ def measure(reports, sandbox, args):
         for name in ("objects", "withheld", "drift", "escrow", "history"):
             took, body = visitor.timed(f"{job}/{name}.csv")
             print(f"      {name}.csv: {took:.3g} s, {len(body) / 1e6:.3g} MB", flush=True)
-        _, page = visitor.timed("/")
-        assets = set(re.findall(r'"(/assets/[^"]+)"', page.decode()))
+        assets = {name for path in pages for name in re.findall(r'"(/assets/[^"]+)"', visitor.timed(path)[1].decode())}
         total = sum(len(gzip.compress(visitor.timed(path)[1])) for path in assets) / 1000
         reports.add(f"{len(assets)} assets, compressed", total, 120, "kB")
         print(f"      resident: {daemon.resident():.0f} MB", flush=True)
