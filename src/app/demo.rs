@@ -2,6 +2,7 @@
 
 pub mod tour;
 pub mod way_back;
+pub mod week;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -55,6 +56,16 @@ impl Servers {
         let workspace = Workspace::new();
         way_back::furnish(&tenant, &workspace);
         tenant.provision_into(&workspace);
+        Self::serve(tenant, workspace, graph, scim).await
+    }
+
+    /// Starts these two.
+    async fn serve(
+        tenant: Tenant,
+        workspace: Workspace,
+        graph: SocketAddr,
+        scim: SocketAddr,
+    ) -> Result<Self, AppError> {
         let refused = |error: std::io::Error| {
             let shown = ErrorText {
                 what: "cannot start a sample server".to_owned(),
@@ -86,7 +97,11 @@ impl Servers {
     /// The same with the way back switched on, which these keys are added to, and with the secrets in files of this folder.
     fn own_config(&self, keys: &str, folder: &Path) -> Result<String, AppError> {
         let back = way_back_config(&self.scim.url, &self.tenant);
-        let mut text = format!("{}\n{back}{keys}", self.config());
+        self.with_secrets(format!("{}\n{back}{keys}", self.config()), folder)
+    }
+
+    /// A config with the secrets in files of this folder.
+    fn with_secrets(&self, mut text: String, folder: &Path) -> Result<String, AppError> {
         for (name, secret) in [
             ("ENTRA_CLIENT_SECRET", self.tenant.client_secret()),
             ("ENTRA_WRITER_SECRET", self.tenant.writer_credentials().1),

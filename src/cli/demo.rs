@@ -22,13 +22,14 @@ use crate::app::cycles::Job;
 use crate::app::demo;
 use crate::app::demo::Servers;
 use crate::app::demo::way_back;
+use crate::app::demo::week;
 use crate::app::error::AppError;
 use crate::app::service::OpenDoors;
 
 /// `demo`.
 #[derive(Debug, Clone, Args)]
 pub struct Demo {
-    /// One full cycle, print the summary and what comes back, exit.
+    /// One full cycle, print the summary, what comes back and a week beside Azure's own provisioning, exit.
     #[arg(long)]
     pub once: bool,
     /// Users in the sample tenant.
@@ -64,12 +65,12 @@ pub fn run(args: &Demo, open_doors: OpenDoors, report: &mut Report) -> Result<Ex
             return tour::run(&servers, state, open_doors, report).await;
         }
         let (job, _secrets) = demo::job(&servers, state)?;
-        once(&servers, &job, report).await
+        once(&servers, &job, state, report).await
     })
 }
 
-/// One full cycle, and then what comes back.
-async fn once(servers: &Servers, job: &Job, report: &mut Report) -> Result<Exit, AppError> {
+/// One full cycle, then what comes back, and then a week beside Azure's own provisioning.
+async fn once(servers: &Servers, job: &Job, state: &Path, report: &mut Report) -> Result<Exit, AppError> {
     let watcher = Arc::new(Progress::new(report.progress()));
     let asking = Asking {
         id: None,
@@ -83,7 +84,10 @@ async fn once(servers: &Servers, job: &Job, report: &mut Report) -> Result<Exit,
         watcher.clear();
         return sync::shown(&done, &findings, report);
     }
-    let told = way_back::told(servers, job, &asking).await;
+    let told = match way_back::told(servers, job, &asking).await {
+        Ok(back) => week::told(state, &asking).await.map(|week| back + &week),
+        Err(error) => Err(error),
+    };
     watcher.clear();
     let exit = sync::shown(&done, &findings, report)?;
     let told = told?;
