@@ -1,7 +1,7 @@
 //! What to try in the tour, as the terminal and the dashboard of `demo` show it.
 
 /// What happens meanwhile.
-pub const MEANWHILE: &str = "In the first minute people join, move and leave, somebody edits three users at the target by hand, \
+pub const MEANWHILE: &str = "In the first minute people join, move and leave, somebody edits a few users at the target by hand, \
                              the target refuses one record, and then a script disables a tenth of everybody at once. The \
                              tenant goes on changing.";
 
