@@ -444,6 +444,28 @@ async fn whoever_is_not_there_yet_is_asked_for_again_after_a_quarter_of_an_hour(
 }
 
 #[tokio::test]
+async fn a_removal_that_a_replica_knows_nothing_of_makes_nobody_foreign() {
+    let site = Site::new(3).await;
+    let key = site.enrols(0);
+    site.enrols(1);
+    site.back_twice(MINUTE, 2, 0).await;
+    site.world.workspace.delete_key(&key);
+    site.back_twice(15 * MINUTE, 0, 0).await;
+    site.world
+        .tenant
+        .update_faults(|faults| faults.writes_not_found = Fault::once());
+    for later in [DAY, 16 * MINUTE, 16 * MINUTE] {
+        let looked = site.back_twice(later, 0, 0).await;
+        assert!(!finds(&looked, "foreign_member"), "{}", looked.story());
+        assert_eq!(site.members(), 2);
+    }
+    // It was not kept, and is asked for again once the key is gone for long enough.
+    site.back_twice(MINUTE, 0, 0).await;
+    site.back_twice(DAY, 0, 1).await;
+    assert_eq!(site.members(), 1);
+}
+
+#[tokio::test]
 async fn an_undo_takes_memberships_back_and_no_cycle_undoes_that() {
     let site = Site::new(4).await;
     let keys = [site.enrols(0), site.enrols(1)];

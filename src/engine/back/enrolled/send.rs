@@ -181,8 +181,10 @@ impl Sending<'_> {
             return;
         };
         let (user, mut kept) = match answer {
-            Answer::NotYet(_) | Answer::Refused { .. } | Answer::AlreadySo => decided,
-            Answer::Done | Answer::Unanswered(_) => opened,
+            Answer::NotYet(_) | Answer::Refused { .. } => decided,
+            Answer::AlreadySo if add => decided,
+            // That there is no such member may be what a replica says that is behind: it is looked for, as after any removal.
+            Answer::AlreadySo | Answer::Done | Answer::Unanswered(_) => opened,
         };
         if !matches!(answer, Answer::NotYet(_) | Answer::Refused { .. }) {
             kept.refused = None;
@@ -200,10 +202,11 @@ impl Sending<'_> {
                 recorded.entries.extend(entry(run, operation, ("done", None)));
                 recorded.done.push(operation.clone());
             }
-            Answer::AlreadySo => {
+            Answer::AlreadySo if add => {
                 kept.enrolment = kept.enrolment.found_done(add);
-                kept.stands(if add { Standing::Member } else { Standing::Outside }, run.now);
+                kept.stands(Standing::Member, run.now);
             }
+            Answer::AlreadySo => kept.answered = true,
             Answer::NotYet(_) => {}
             Answer::Unanswered(what) => {
                 if add {
