@@ -24,6 +24,7 @@ use super::problem::Problem;
 use crate::app::preview::Preview;
 use crate::app::preview::PreviewRequest;
 use crate::app::service::Service;
+use crate::app::views::active;
 use crate::app::views::changes;
 use crate::app::views::drift;
 use crate::app::views::escrow;
@@ -247,6 +248,27 @@ pub(super) const CHANGES: &[Parameter] = &[
 pub(super) async fn changes(at: AtDesk, query: Query) -> Answered {
     let (since, until) = (query.moment("since"), query.moment("until"));
     at.show(move |desk| changes::changes(&desk.snapshot, &desk.job, since, until))
+        .await
+}
+
+/// What the list of active users is asked for.
+pub(super) const ACTIVE: &[Parameter] = &[
+    of(Kind::Moment, "from", "from this moment on; now where absent"),
+    of(Kind::Moment, "to", "up to this moment; at `from` where absent"),
+    of(
+        Kind::Number,
+        "limit",
+        "as many users as are listed; all where absent",
+    ),
+];
+
+/// `GET /api/v1/jobs/{job}/history/active`.
+pub(super) async fn active(at: AtDesk, query: Query) -> Answered {
+    let within = (query.moment("from"), query.moment("to"));
+    let limit = query
+        .number("limit")?
+        .map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+    at.show(move |desk| active::active(&desk.snapshot, &desk.job, within, limit))
         .await
 }
 

@@ -323,7 +323,7 @@ async fn target(job: &Job, mapping: &Mapping, lines: &mut Lines) -> Option<ScimT
                 lines.ok(
                     "target",
                     format!(
-                        "{kind}s can be listed: {total} are there; the mapping has {} rows for them",
+                        "{kind}s can be listed with its token: {total} are there; the mapping has {} rows for them",
                         mapping.rows(kind).len()
                     ),
                 );

@@ -1,5 +1,7 @@
 //! `history`: the audit log shown, exported, and an export checked.
 
+mod listing;
+
 use std::cell::RefCell;
 use std::path::Path;
 use std::path::PathBuf;
@@ -8,12 +10,13 @@ use clap::Args;
 use clap::Subcommand;
 use serde::Deserialize;
 
+use self::listing::Listing;
+use self::listing::pages;
 use super::args::Globals;
 use super::beside;
 use super::beside::Daemon;
 use super::beside::Question;
 use super::exit::Exit;
-use super::report::Pages;
 use super::report::Report;
 use super::when;
 use crate::app::actor::Actor;
@@ -21,6 +24,7 @@ use crate::app::desk::Desk;
 use crate::app::error::AppError;
 use crate::app::proof;
 use crate::app::proof::ExportRequest;
+use crate::app::views::active;
 use crate::app::views::changes;
 use crate::app::views::cycles;
 use crate::app::views::history;
@@ -32,7 +36,6 @@ use crate::model::clock::SystemClock;
 use crate::model::clock::Timestamp;
 use crate::model::id::CycleId;
 use crate::model::shown::shown_json;
-use crate::model::shown::shown_lines;
 
 /// `history`.
 #[derive(Debug, Clone, Args)]
@@ -55,7 +58,7 @@ pub struct History {
     /// Up to this time; a day counts whole.
     #[arg(long, value_name = "T")]
     pub until: Option<String>,
-    /// With this operation, as in `update_user`.
+    /// With this operation, as in `update_user`; `decision` for all that is none of a cycle's own: pause, hold, release, restore, …
     #[arg(long, value_name = "OP")]
     pub operation: Option<String>,
     /// By this actor: `schedule`, or a user by name (`ada`), or whole (`ada (uid 1000)`).
@@ -105,6 +108,17 @@ pub enum HistoryAction {
         #[arg(long, value_name = "T")]
         until: Option<String>,
     },
+    /// List who was active at the target on a day, or at a moment.
+    Active {
+        /// The job; may be left out where there is one.
+        job: Option<String>,
+        /// A day (2026-11-25): whoever was active at some time of it; a moment (2026-11-25T08:30:00Z), or how long ago (24h, 7d).
+        #[arg(long, value_name = "T")]
+        on: String,
+        /// At most so many users; 0 for all [default: 1000; all with -o json].
+        #[arg(short = 'n', long, value_name = "N")]
+        limit: Option<usize>,
+    },
     /// Check an export: needs neither the daemon nor the state, nor a config.
     Verify {
         /// The folder that `history export` wrote.
@@ -121,6 +135,9 @@ pub fn run(globals: &Globals, args: &History, report: &mut Report) -> Result<Exi
         Some(HistoryAction::Summary { job, since, until }) => {
             let within = (since.as_str(), until.as_deref());
             summary(globals, job.as_deref(), within, report)
+        }
+        Some(HistoryAction::Active { job, on, limit }) => {
+            active(globals, job.as_deref(), (on, *limit), report)
         }
         Some(HistoryAction::Export {
             job,
@@ -167,6 +184,41 @@ fn summary(
         query.extend(since.as_deref().map(|at| ("since", at)));
         query.extend(until.as_deref().map(|at| ("until", at)));
         Ok(Question::get(format!("/jobs/{}/history/summary", beside::part(&job))).asking(&query))
+    };
+    beside::answer(globals, report, here, there)
+}
+
+/// As many users as are listed to people who do not say how many.
+const ACTIVE_SHOWN: usize = 1000;
+
+/// Who was active on a day, or at a moment.
+fn active(
+    globals: &Globals,
+    job: Option<&str>,
+    (on, limit): (&str, Option<usize>),
+    report: &mut Report,
+) -> Result<Exit, AppError> {
+    let now = SystemClock.now();
+    let from = moment("--on", Some(on), now, false)?;
+    let to = moment("--on", Some(on), now, true)?;
+    let limit = match limit {
+        Some(0) => None,
+        Some(limit) => Some(limit),
+        None => (!report.is_json()).then_some(ACTIVE_SHOWN),
+    };
+    let here = || {
+        let desk = Desk::open_job(&globals.config, job, Actor::local_user())?;
+        active::active(&desk.snapshot, &desk.job, (from, to), limit.unwrap_or(usize::MAX))
+    };
+    let there = || {
+        let job = beside::job(globals, job)?;
+        let (from, to) = (from.map(|at| at.to_string()), to.map(|at| at.to_string()));
+        let limit = limit.map(|limit| limit.to_string());
+        let mut query = Vec::new();
+        query.extend(from.as_deref().map(|at| ("from", at)));
+        query.extend(to.as_deref().map(|at| ("to", at)));
+        query.extend(limit.as_deref().map(|limit| ("limit", limit)));
+        Ok(Question::get(format!("/jobs/{}/history/active", beside::part(&job))).asking(&query))
     };
     beside::answer(globals, report, here, there)
 }
@@ -287,135 +339,6 @@ fn cycle_there(daemon: &Daemon, job: &str, name: &str) -> Result<CycleId, AppErr
 #[derive(Deserialize)]
 struct Kept {
     cycles: Vec<serde_json::Value>,
-}
-
-/// Entries as they are listed, in either form and order.
-struct Listing<'r> {
-    pages: Pages<'r>,
-    json: bool,
-    /// At most so many.
-    limit: Option<usize>,
-    /// Those that are held until the last is known; `None` where they are shown as they come.
-    held: Option<Vec<String>>,
-    begun: bool,
-    count: usize,
-    shown: usize,
-    /// True where there are more than the limit.
-    more: bool,
-}
-
-impl<'r> Listing<'r> {
-    fn new(report: &'r mut Report, limit: Option<usize>, reverse: bool) -> Self {
-        Self {
-            json: report.is_json(),
-            pages: report.pages(),
-            limit,
-            held: reverse.then(Vec::new),
-            begun: false,
-            count: 0,
-            shown: 0,
-            more: false,
-        }
-    }
-
-    fn begin(&mut self, job: &str) {
-        if self.json && !self.begun {
-            let job = serde_json::Value::from(job);
-            self.pages.add(&format!("{{\"job\":{job},\"entries\":[\n"));
-        }
-        self.begun = true;
-    }
-
-    /// Takes an entry, the newest first. Returns false where it is one too many.
-    fn entry(&mut self, text: String) -> bool {
-        if self.limit == Some(self.count) {
-            self.more = true;
-            return false;
-        }
-        self.count += 1;
-        match &mut self.held {
-            Some(held) => held.push(text),
-            None => self.put(&text),
-        }
-        true
-    }
-
-    fn put(&mut self, text: &str) {
-        if self.json && self.shown > 0 {
-            self.pages.add(",\n");
-        }
-        self.shown += 1;
-        self.pages.add(&shown_lines(text));
-    }
-
-    /// Ends it, unless it never began: then something is wrong, and that is said elsewhere.
-    fn finish(mut self) {
-        if !self.begun {
-            return;
-        }
-        for text in self.held.take().into_iter().flatten().rev() {
-            self.put(&text);
-        }
-        if self.json {
-            self.pages.add(&format!("\n],\"more\":{}}}\n", self.more));
-        } else if self.count == 0 {
-            self.pages.add("No entry in the history is like that.\n");
-        } else if self.more {
-            self.pages
-                .add("… there are older entries: -n N shows so many, -n 0 all\n");
-        }
-        self.pages.finish();
-    }
-}
-
-/// A page as the daemon gives it.
-#[derive(Deserialize)]
-struct Page {
-    entries: Vec<serde_json::Value>,
-    next: Option<u64>,
-    /// The same entries in words.
-    words: Vec<String>,
-}
-
-/// Entries are asked for so many at a time, and never many more than are wanted.
-const TOGETHER: usize = 500;
-
-/// Lists what the daemon has, page by page, newest first.
-fn pages(daemon: &Daemon, job: &str, wanted: &Wanted, listing: &mut Listing<'_>) -> Result<(), AppError> {
-    let wanted = serde_json::to_value(wanted).expect("its keys are texts");
-    let together = listing
-        .limit
-        .map_or(TOGETHER, |limit| TOGETHER.min(limit + 1))
-        .to_string();
-    let mut query: Vec<(&str, &str)> = vec![("limit", &together), ("newest", "true"), ("words", "true")];
-    for (name, value) in wanted.as_object().into_iter().flatten() {
-        query.extend(value.as_str().map(|value| (name.as_str(), value)));
-    }
-    let path = format!("/jobs/{}/history", beside::part(job));
-    let page = |from: Option<u64>| {
-        let question = Question::get(path.as_str()).asking(&query);
-        match from {
-            None => daemon.asked::<Page>(question),
-            Some(from) => daemon.asked(question.asking(&[("after", &from.to_string())])),
-        }
-    };
-    let mut next = Some(page(None)?);
-    // Not before: a question that is refused has no listing.
-    listing.begin(job);
-    while let Some(now) = next {
-        for (entry, words) in now.entries.iter().zip(&now.words) {
-            let text = if listing.json {
-                shown_json(&entry.to_string()).into_owned()
-            } else {
-                words.clone()
-            };
-            if !listing.entry(text) {
-                return Ok(());
-            }
-        }
-        next = now.next.map(|from| page(Some(from))).transpose()?;
-    }
-    Ok(())
 }
 
 fn document(entry: &HistoryEntry) -> String {

@@ -81,14 +81,14 @@ impl Frame {
         let quarantine = stops.after(&run, error.as_ref());
         let whole = !run.undoes && !by_hand;
         let nobody_late = run.standing.count(Fact::Late) == 0;
-        let cycle = run.order.id;
+        let (cycle, actor) = (run.order.id, run.order.actor.clone());
         let mut summary = summary_of(run, &failures, error.as_ref());
         summary.duration_ms = u64::try_from(self.watch.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.add_traffic(&mut summary, job);
         let mut reached = Reached::default();
         let error = if keeps {
             let seen = (whole, whole && nobody_late);
-            let keeping = Keeping::of(job, &summary, cycle, quarantine, seen);
+            let keeping = Keeping::of(job, &summary, (cycle, &actor), quarantine, seen);
             match blocking(&job.snapshot, move |snapshot| keeping.keep(snapshot)).await {
                 Ok(now) => {
                     reached = now;
@@ -183,7 +183,7 @@ impl Keeping {
     fn of(
         job: &Job,
         summary: &Summary,
-        cycle: CycleId,
+        (cycle, actor): (CycleId, &str),
         stops: Option<(Quarantine, Vec<NewEntry>)>,
         (whole, looked): (bool, bool),
     ) -> Self {
@@ -198,7 +198,7 @@ impl Keeping {
         let looked = looked && summary.outcome == Outcome::Converged && summary.withheld.count == 0;
         Self {
             cycle,
-            summary: kept_of(summary),
+            summary: kept_of(summary, actor),
             fingerprint: job.fingerprint.clone(),
             oldest: job.clock.now().minus(job.history_retention),
             ended,
@@ -242,7 +242,7 @@ impl Keeping {
 
 /// Returns what is kept of a summary. Names are for whoever reads it now; what is kept names objects by their ids, so that `state
 /// forget` is true.
-fn kept_of(summary: &Summary) -> serde_json::Value {
+fn kept_of(summary: &Summary, actor: &str) -> serde_json::Value {
     let mut kept = summary.clone();
     kept.pending.iter_mut().for_each(|pending| pending.name.clear());
     kept.failed.iter_mut().for_each(|failure| failure.name.clear());
@@ -252,7 +252,9 @@ fn kept_of(summary: &Summary) -> serde_json::Value {
         one.name.clear();
         (one.sent, one.holds) = Default::default();
     }
-    serde_json::to_value(kept).unwrap_or_default()
+    let mut kept = serde_json::to_value(kept).unwrap_or_default();
+    kept["actor"] = actor.into();
+    kept
 }
 
 /// The one line of a cycle, and one for what ended it early.

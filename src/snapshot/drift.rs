@@ -24,6 +24,8 @@ const UNMANAGED: u8 = 2;
 /// The first byte of the keys of linked objects of which the target does not keep some value: few, and looked at in
 /// each cycle.
 const NOT_KEPT: u8 = 3;
+/// The first byte of the keys of linked objects with drift: when it was first found.
+const SINCE: u8 = 4;
 
 /// The most members that a row lists; of the rest only the number is stored.
 pub const MEMBERS_NAMED: usize = 100;
@@ -177,6 +179,10 @@ fn unkept(kind: ObjectKind, id: &SourceId) -> Vec<u8> {
     [&[NOT_KEPT], keys::object(kind, id).as_slice()].concat()
 }
 
+fn since(kind: ObjectKind, id: &SourceId) -> Vec<u8> {
+    [&[SINCE], keys::object(kind, id).as_slice()].concat()
+}
+
 fn unmanaged(kind: ObjectKind, target: &TargetId) -> Vec<u8> {
     [&[UNMANAGED], keys::resource(kind, target).as_slice()].concat()
 }
@@ -187,6 +193,9 @@ pub(super) fn is_sound(key: &[u8], value: &[u8]) -> bool {
     match key.split_first() {
         Some((&LINKED, rest)) => keys::parse_object(rest).is_some() && record::decode::<Row>(value).is_ok(),
         Some((&NOT_KEPT, rest)) => keys::parse_object(rest).is_some(),
+        Some((&SINCE, rest)) => {
+            keys::parse_object(rest).is_some() && record::decode::<Timestamp>(value).is_ok()
+        }
         Some((&UNMANAGED, rest)) => {
             keys::parse_resource(rest).is_some() && record::decode::<Stranger>(value).is_ok()
         }
@@ -203,6 +212,11 @@ impl Snapshot {
     /// Returns the row of an object.
     pub fn drift(&self, kind: ObjectKind, id: &SourceId) -> Result<Option<Row>, StoreError> {
         self.decoded(Table::Drift, &linked(kind, id))
+    }
+
+    /// Returns when drift of an object was first found, where there is drift since.
+    pub fn drift_since(&self, kind: ObjectKind, id: &SourceId) -> Result<Option<Timestamp>, StoreError> {
+        self.decoded(Table::Drift, &since(kind, id))
     }
 
     /// Shows every row of a linked object, users first.
@@ -298,24 +312,35 @@ impl Snapshot {
 }
 
 impl Tx<'_> {
-    /// Stores an object's row, or deletes it where the row is empty.
-    pub fn put_drift(&mut self, kind: ObjectKind, id: &SourceId, row: &Row) {
+    /// Stores an object's row, or deletes it where the row is empty. Keeps when its drift was first found, for as long as there is some.
+    ///
+    /// # Errors
+    /// As [`Reads`].
+    pub fn put_drift(&mut self, kind: ObjectKind, id: &SourceId, row: &Row) -> Result<(), StoreError> {
         if row.is_empty() {
             self.delete_drift(kind, id);
-        } else {
-            self.put(Table::Drift, linked(kind, id), record::encode(row));
-            if row.has_not_kept() {
-                self.put(Table::Drift, unkept(kind, id), Vec::new());
-            } else {
-                self.delete(Table::Drift, unkept(kind, id));
-            }
+            return Ok(());
         }
+        self.put(Table::Drift, linked(kind, id), record::encode(row));
+        if row.has_not_kept() {
+            self.put(Table::Drift, unkept(kind, id), Vec::new());
+        } else {
+            self.delete(Table::Drift, unkept(kind, id));
+        }
+        let found: Option<Timestamp> = self.decoded(Table::Drift, &since(kind, id))?;
+        match (row.is_drift(), found) {
+            (true, None) => self.put(Table::Drift, since(kind, id), record::encode(&row.seen)),
+            (false, Some(_)) => self.delete(Table::Drift, since(kind, id)),
+            (true, Some(_)) | (false, None) => {}
+        }
+        Ok(())
     }
 
     /// Deletes an object's row.
     pub fn delete_drift(&mut self, kind: ObjectKind, id: &SourceId) {
         self.delete(Table::Drift, linked(kind, id));
         self.delete(Table::Drift, unkept(kind, id));
+        self.delete(Table::Drift, since(kind, id));
     }
 
     /// Returns the row of an object as this transaction leaves it.

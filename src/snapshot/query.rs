@@ -10,6 +10,7 @@ use crate::model::id::CycleId;
 use crate::model::id::ObjectKind;
 use crate::model::id::SourceId;
 use crate::model::value::Value;
+use crate::model::verb::Verb;
 use crate::ports::StoreError;
 use crate::ports::Table;
 use crate::reconcile::explain::reason::code_of;
@@ -23,6 +24,9 @@ use super::{
     store::Snapshot,
 };
 
+/// Stands for every operation that is none of a cycle's own: what people and the daemon decided, such as a pause or a release.
+pub const DECISION: &str = "decision";
+
 /// The entries wanted; a field of `None` does not restrict them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Query {
@@ -34,7 +38,7 @@ pub struct Query {
     pub since: Option<Timestamp>,
     /// Entries at this moment or earlier.
     pub until: Option<Timestamp>,
-    /// Entries with this operation.
+    /// Entries with this operation, or with [`DECISION`].
     pub operation: Option<String>,
     /// Entries of this actor.
     pub actor: Option<String>,
@@ -55,13 +59,20 @@ impl Query {
             && self.cycle.is_none_or(|cycle| entry.cycle == Some(cycle))
             && self.since.is_none_or(|since| entry.time >= since)
             && self.until.is_none_or(|until| entry.time <= until)
-            && is(&self.operation, &entry.operation)
+            && self
+                .operation
+                .as_ref()
+                .is_none_or(|wanted| is_operation(wanted, &entry.operation))
             && self
                 .actor
                 .as_ref()
                 .is_none_or(|wanted| is_by(wanted, &entry.actor))
             && is(&self.result, &entry.result)
     }
+}
+
+fn is_operation(wanted: &str, operation: &str) -> bool {
+    operation == wanted || (wanted == DECISION && Verb::named(operation).is_none())
 }
 
 /// Returns true where one of the objects comes into a group, or leaves it.

@@ -3,9 +3,12 @@
 use std::fs;
 use std::path::Path;
 
+use melonsync::model::clock::Clock;
+use melonsync::model::clock::SystemClock;
 use serde_json::json;
 
 use crate::cli_output::world::World;
+use crate::daemon::world::Daemon;
 
 /// The people and groups that the questions are about.
 struct Cast {
@@ -23,12 +26,21 @@ struct Cast {
     group: String,
     /// `--only` for the user on hold.
     only: String,
+    /// A day.
+    day: String,
 }
 
 fn name(world: &World, id: &str) -> String {
     let user = world.tenant.user(id).unwrap();
     user["userPrincipalName"].as_str().unwrap().to_owned()
 }
+
+fn today() -> String {
+    SystemClock.now().to_string()[..10].to_owned()
+}
+
+/// Days on which the two secrets end.
+const EXPIRES: [&str; 2] = ["2039-08-18", "2041-01-31"];
 
 /// A job that has run, with something to ask about.
 fn world() -> (World, Cast) {
@@ -47,6 +59,7 @@ fn world() -> (World, Cast) {
         member: name(&world, &users[3]),
         only: format!("user={}", name(&world, &users[4])),
         held: name(&world, &users[4]),
+        day: today(),
         group: world.tenant.group(&group).unwrap()["displayName"]
             .as_str()
             .unwrap()
@@ -56,7 +69,18 @@ fn world() -> (World, Cast) {
         "[jobs.idmelon.source]\nuser_filter = 'userPrincipalName NOT EQUALS \"{}\"'",
         cast.outsider
     );
-    world.change("[jobs.idmelon.source]", &filter);
+    let config = world
+        .config()
+        .replace("[jobs.idmelon.source]", &filter)
+        .replace(
+            "[jobs.idmelon.source.credential]",
+            &format!("[jobs.idmelon.source.credential]\nexpires = \"{}\"", EXPIRES[0]),
+        )
+        .replace(
+            "[jobs.idmelon.target]",
+            &format!("[jobs.idmelon.target]\nexpires = \"{}\"", EXPIRES[1]),
+        );
+    world.write(&config);
     world.run(&["sync"]).exits(0);
     world.run(&["hold", &cast.held, "--comment", "on leave"]).exits(0);
     world.run(&["pause"]).exits(0);
@@ -65,7 +89,15 @@ fn world() -> (World, Cast) {
     world.run(&["sync"]).exits(0);
     world.tenant.disable_user(&users[0]);
     world.tenant.set_user(&users[4], json!({"jobTitle": "Captain"}));
+    edited(&world, &cast.member, "Pirate");
     (world, cast)
+}
+
+/// Edits a title at the target by hand.
+fn edited(world: &World, user: &str, title: &str) {
+    let resource = world.workspace.user_by_name(user).unwrap();
+    let id = resource["id"].as_str().unwrap();
+    assert!(world.workspace.edit_user(id, json!({"title": title})));
 }
 
 /// What is asked, by which command, and words of the answer.
@@ -114,14 +146,36 @@ fn rows(cast: &Cast) -> Vec<Row<'_>> {
             text(&[&format!("disable user  {}", cast.gone)]),
         ),
         (
-            "Who ran, released or restored it?",
-            vec!["history", "--operation", "pause"],
-            text(&["  pause", "\n    by ", "claimed USER=tester"]),
+            "Who ran a cycle?",
+            vec!["history", "cycles"],
+            text(&[
+                "initial: converged",
+                "incremental: converged",
+                "  by ",
+                "claimed USER=tester",
+            ]),
+        ),
+        (
+            "Who released, held, paused or restored it?",
+            vec!["history", "--operation", "decision"],
+            text(&[
+                "  pause",
+                "  resume",
+                &format!("  hold  {}", cast.held),
+                "\n    by ",
+                "claimed USER=tester",
+                "on leave",
+            ]),
         ),
         (
             "When exactly did somebody lose access?",
             vec!["history", "--object", &cast.gone, "--operation", "disable_user"],
             text(&[&format!("Z  disable user  {}", cast.gone)]),
+        ),
+        (
+            "Who was active on a day?",
+            vec!["history", "active", "--on", &cast.day],
+            text(&["active at the target between", &cast.gone, member]),
         ),
         (
             "Is it healthy, and how far behind?",
@@ -151,12 +205,15 @@ fn rows(cast: &Cast) -> Vec<Row<'_>> {
         (
             "Is the token of the target good?",
             vec!["check"],
-            text(&["target", "ok"]),
+            text(&["users can be listed with its token", "ready"]),
         ),
         (
             "When do the secrets expire?",
             vec!["status"],
-            text(&["credentials  source: "]),
+            text(&[&format!(
+                "credentials  source: expires on {}; target: expires on {}",
+                EXPIRES[0], EXPIRES[1]
+            )]),
         ),
         (
             "What is on hold, by whom and until when?",
@@ -171,7 +228,11 @@ fn rows(cast: &Cast) -> Vec<Row<'_>> {
         (
             "What is different at the target, and since when?",
             vec!["drift", "--refresh"],
-            text(&["No drift."]),
+            text(&[
+                &format!("modified    user {member}"),
+                ", found at 20",
+                "title: \"Pirate\" at the target, ",
+            ]),
         ),
     ]
 }
@@ -208,6 +269,65 @@ fn each_question_is_answered_by_one_command() {
         }
     }
     assert!(wrong.is_empty(), "{wrong}");
+}
+
+/// Answers that are wrong once what is asked about is.
+#[test]
+fn an_answer_follows_what_is_asked_about() {
+    let (world, cast) = world();
+    // Somebody who lost access is active on the day, and not at a moment after it.
+    let active = |on: &str| {
+        world
+            .run(&["history", "active", "--on", on, "-o", "json"])
+            .exits(0)
+            .json()
+    };
+    let names = |found: &serde_json::Value| {
+        let users = found["users"].as_array().unwrap();
+        let names = users.iter().map(|user| user["name"].as_str().unwrap().to_owned());
+        names.collect::<Vec<_>>()
+    };
+    let (today, now) = (active(&cast.day), active("0s"));
+    assert!(names(&today).contains(&cast.gone), "{today}");
+    assert!(!names(&now).contains(&cast.gone), "{now}");
+    assert!(names(&now).contains(&cast.member), "{now}");
+    assert!(!names(&today).contains(&cast.outsider), "{today}");
+    assert_eq!(
+        today["count"].as_u64(),
+        now["count"].as_u64().map(|count| count + 1)
+    );
+    // Before the first cycle nobody was.
+    let before = active("2020-01-01");
+    assert_eq!((&before["count"], &before["unknown"]), (&json!(0), &json!([])));
+    // Since when something is different does not move with each look, and begins anew with a new difference.
+    let since = |world: &World| {
+        let found = world.run(&["drift", "--refresh", "-o", "json"]).exits(0).json();
+        found["objects"][0]["since"].as_str().map(str::to_owned)
+    };
+    let first = since(&world);
+    assert!(first.is_some());
+    edited(&world, &cast.member, "Corsair");
+    assert_eq!(since(&world), first);
+    world.run(&["drift", "--heal"]).exits(0);
+    assert_eq!(since(&world), None);
+    edited(&world, &cast.member, "Pirate");
+    assert!(since(&world) > first);
+    // A token that is not good any more.
+    world.workspace.set_token("another");
+    let checked = world.run(&["check"]).exits(1).out;
+    assert!(checked.contains("FAIL  target"), "{checked}");
+    assert!(!checked.contains("can be listed with its token"), "{checked}");
+}
+
+#[test]
+fn whether_the_daemon_lives_is_told_by_status() {
+    let daemon = Daemon::new(2, 0);
+    let said = daemon.world.run(&["status"]).exits(0).out;
+    assert!(said.contains("  daemon       runs: idle"), "{said}");
+    let Daemon { running, world } = daemon;
+    drop(running);
+    let said = world.run(&["status"]).exits(0).out;
+    assert!(said.contains("  daemon       none runs here"), "{said}");
 }
 
 #[test]
@@ -266,6 +386,7 @@ fn the_page_has_every_question_with_its_command() {
         held: "PERSON".to_owned(),
         group: "GROUP".to_owned(),
         only: "user=PERSON".to_owned(),
+        day: "2026-11-25".to_owned(),
     };
     for (question, args, _) in rows(&cast) {
         let row = format!("| {question} | `melonsync {}` |", args.join(" "));

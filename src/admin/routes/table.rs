@@ -57,6 +57,7 @@ use crate::app::service::request::StateRequest;
 use crate::app::service::request::SyncRequest;
 use crate::app::service::request::UndoAsked;
 use crate::app::state::HandedOver;
+use crate::app::views::active::ActiveView;
 use crate::app::views::changes::Changes;
 use crate::app::views::cycles::Cycles;
 use crate::app::views::drift::DriftView;
@@ -169,6 +170,10 @@ fn jobs() -> Vec<Route> {
             .query(views::CHANGES)
             .views::<Changes>()
             .says("what changed within a time, counted by operation and cause"),
+        get("/api/v1/jobs/{job}/history/active", views::active)
+            .query(views::ACTIVE)
+            .views::<ActiveView>()
+            .says("who was active at the target at some moment of a time, as melonsync left them"),
         get("/api/v1/jobs/{job}/timeline", views::timeline)
             .query(views::TIMELINE)
             .views::<Timeline>()

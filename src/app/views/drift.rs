@@ -97,6 +97,10 @@ pub struct DriftedObject {
     #[serde(serialize_with = "super::text")]
     #[schema(value_type = String)]
     pub read: Timestamp,
+    /// When it was first found so; it is so since then, or since a little before.
+    #[serde(serialize_with = "super::text_or_null")]
+    #[schema(value_type = Option<String>)]
+    pub since: Option<Timestamp>,
     /// Its resource.
     #[schema(value_type = String)]
     pub target: TargetId,
@@ -240,6 +244,7 @@ fn drifted(
         object,
         pending: row.pending,
         read: row.seen,
+        since: snapshot.drift_since(kind, &object)?,
         target: row.target.clone(),
     })
 }

@@ -2,6 +2,7 @@
 //!
 //! Fields stand in the order of the alphabet, as in every document so far. Moments are RFC 3339 in UTC.
 
+pub mod active;
 pub mod changes;
 pub mod clock;
 pub mod common;

@@ -76,7 +76,12 @@ fn last_line(found: &DriftView, healed: bool) -> String {
 
 fn object_lines(one: &DriftedObject, lines: &mut Vec<String>) {
     let who = format!("{} {}  ({})", one.kind, shown(&one.name), one.object);
-    let waits = if one.pending { "; to be healed" } else { "" };
+    let mut waits = one
+        .since
+        .map_or_else(String::new, |since| format!(", found at {since}"));
+    if one.pending {
+        waits += "; to be healed";
+    }
     for class in &one.classes {
         match *class {
             "missing" => lines.push(format!(
@@ -84,7 +89,7 @@ fn object_lines(one: &DriftedObject, lines: &mut Vec<String>) {
                 one.target.as_str()
             )),
             "orphaned" => lines.push(format!(
-                "  orphaned    {who}: gone in Entra, and its resource {} is there",
+                "  orphaned    {who}: gone in Entra, and its resource {} is there{waits}",
                 one.target.as_str()
             )),
             "modified" => {

@@ -101,8 +101,10 @@ pub fn cycles(all: &Cycles) -> String {
         } else {
             done.join(", ")
         };
+        let by = summary["actor"].as_str();
+        let by = by.map_or_else(String::new, |actor| format!("  by {}", shown(actor)));
         format!(
-            "{}  {}  {}: {}, {done}",
+            "{}  {}  {}: {}, {done}{by}",
             word("started"),
             word("cycle"),
             word("kind"),

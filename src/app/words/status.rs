@@ -81,7 +81,7 @@ fn daemon(state: &JobState) -> Vec<String> {
         )
     };
     let now = state.running.as_ref().map_or_else(|| state.state.clone(), order);
-    let mut lines = vec![format!("  daemon       {now}")];
+    let mut lines = vec![format!("  daemon       runs: {now}")];
     lines.extend(
         state
             .waiting

@@ -1,6 +1,8 @@
 //! The timeline and what changed, as people read them.
 
 use crate::app::text::count::many;
+use crate::app::views::active::ActiveUser;
+use crate::app::views::active::ActiveView;
 use crate::app::views::changes::Changes;
 use crate::app::views::timeline::Timeline;
 use crate::app::views::timeline::TimelineEvent;
@@ -57,6 +59,32 @@ impl Words for Changes {
                 because => format!("  because {}", shown(because)),
             };
             text += &format!("{:>8}  {operation}{result}{because}\n", one.count);
+        }
+        text
+    }
+}
+
+impl Words for ActiveView {
+    fn words(&self) -> String {
+        let when = if self.from == self.to {
+            format!("at {}", self.from)
+        } else {
+            format!("between {} and {}", self.from, self.to)
+        };
+        let mut text = format!("{} active at the target {when}\n", many(self.count, "user"));
+        let line = |user: &ActiveUser| format!("  {}  ({})\n", shown(&user.name), user.object);
+        self.users.iter().for_each(|user| text += &line(user));
+        if self.more > 0 {
+            text += &format!("  … and {} more: -n N shows so many, -n 0 all\n", self.more);
+        }
+        if !self.unknown.is_empty() {
+            text += "Linked or gone since then, and the history does not say how they stood before:\n";
+            self.unknown.iter().for_each(|user| text += &line(user));
+        }
+        if let Some(begins) = self.begins {
+            text += &format!(
+                "The history was cut and begins at {begins}: who was deleted before that is not in this list.\n"
+            );
         }
         text
     }

@@ -80,7 +80,7 @@ impl Keeping {
         let before = if self.rows { tx.drift(kind, &one.id)? } else { None };
         if !one.drift.is_none() || before.is_some() {
             let row = self.row(mapping, kind, one, before);
-            tx.put_drift(kind, &one.id, &row);
+            tx.put_drift(kind, &one.id, &row)?;
         }
         if one.drift.heals() {
             tx.mark_dirty(kind, &one.id, self.mark)?;

@@ -74,7 +74,7 @@ impl Readings {
                     let before = snapshot.drift(kind, &id)?;
                     row.pending = heals && (!looks || before.is_some_and(|before| before.pending));
                     let mut tx = snapshot.tx()?;
-                    tx.put_drift(kind, &id, &row);
+                    tx.put_drift(kind, &id, &row)?;
                     tx.commit(Durability::Lazy)?;
                 }
                 Ok(Some((is_gone, is_missing)))

@@ -139,8 +139,7 @@ pub(in crate::engine) fn settle(
     take_out(&mut row.extra, &work.removed, heals(work, Verb::member(false)));
     row.not_kept_members.extend(not_kept.members);
     row.pending &= row.is_drift();
-    tx.put_drift(kind, &id, &row);
-    Ok(())
+    tx.put_drift(kind, &id, &row)
 }
 
 /// Whether what was noted as not kept still is: it waits for its next try, or what the target holds counts as kept.

@@ -70,7 +70,7 @@ fn say(tx: &mut Tx<'_>, n: u64, word: &str) {
         not_kept: Vec::new(),
         not_kept_members: BTreeMap::new(),
     };
-    tx.put_drift(User, &id, &row);
+    tx.put_drift(User, &id, &row).unwrap();
     for attribute in [None, Some("title".to_owned())] {
         let hold = Hold {
             attribute,

@@ -68,6 +68,9 @@ fn questions_have_the_same_answers_beside_a_daemon() {
         &["list", "users", "--search", "USER1", "--limit", "2"],
         &["list", "users", "--limit", "0"],
         &["history", "cycles"],
+        &["history", "--operation", "decision"],
+        &["history", "active", "--on", "2030-01-01"],
+        &["history", "active", "--on", "2030-01-01", "-n", "2"],
         &["mapping", "show"],
         &[
             "mapping",
@@ -233,7 +236,7 @@ fn status_says_what_the_daemon_does() {
     let status = daemon.world.run(&["status", "-o", "json"]).exits(0).json();
     assert_eq!(status["jobs"][0]["daemon"]["state"], "idle", "{status}");
     let shown = daemon.world.run(&["status", "idmelon"]).exits(0).out;
-    assert!(shown.contains("  daemon       idle"), "{shown}");
+    assert!(shown.contains("  daemon       runs: idle"), "{shown}");
 }
 
 #[test]
