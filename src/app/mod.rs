@@ -29,6 +29,7 @@ pub mod rules;
 pub mod service;
 pub mod site;
 pub mod state;
+pub mod tenant;
 pub mod text;
 pub mod views;
 pub mod words;

@@ -24,11 +24,13 @@ use asked::word;
 
 use super::args::Globals;
 use super::exit::Exit;
+use super::process;
 use super::report::Report;
 use crate::app::check;
 use crate::app::error::AppError;
 use crate::app::error::ErrorKind;
 use crate::app::error::ErrorText;
+use crate::app::tenant;
 
 const TEMPLATE: &str = include_str!("init.toml");
 /// Every key, its default, and why one would change it.
@@ -143,11 +145,27 @@ fn write(path: &Path, text: &str, over: bool) -> io::Result<()> {
     if over { file.replace() } else { file.put() }
 }
 
+/// The variable over the key of the job that is written: where somebody signs in, and a domain is looked up.
+const LOGIN_URL: &str = "MELONSYNC__JOBS__IDMELON__SOURCE__LOGIN_URL";
+
+fn tenant_of(domain: &str) -> Result<String, AppError> {
+    let setting = LOGIN_URL;
+    let login = std::env::var(setting).ok().map(|url| url.parse()).transpose();
+    let login = login.map_err(|_| {
+        AppError::usage(
+            format!("{setting} is not an address"),
+            format!("correct the variable {setting}"),
+        )
+    })?;
+    process::runtime()?.block_on(tenant::tenant_of(login, domain))
+}
+
 fn answers(args: &Init) -> Result<Answers, AppError> {
     // Questions go to stderr: stdout is data.
     let mut dialogue = wizard::Dialogue {
         input: io::stdin().lock(),
         output: io::stderr().lock(),
+        tenant_of,
         asks: io::stdin().is_terminal(),
     };
     dialogue.answers(args)

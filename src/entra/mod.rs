@@ -22,6 +22,7 @@ pub mod permissions;
 mod quota;
 pub mod sign_in;
 mod skew;
+pub mod tenant;
 mod token;
 mod token_refusal;
 pub mod unusable;

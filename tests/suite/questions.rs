@@ -26,6 +26,8 @@ struct Cast {
     group: String,
     /// `--only` for the user on hold.
     only: String,
+    /// Edited at the target by hand.
+    edited: String,
     /// A day.
     day: String,
 }
@@ -59,6 +61,7 @@ fn world() -> (World, Cast) {
         member: name(&world, &users[3]),
         only: format!("user={}", name(&world, &users[4])),
         held: name(&world, &users[4]),
+        edited: name(&world, &users[5]),
         day: today(),
         group: world.tenant.group(&group).unwrap()["displayName"]
             .as_str()
@@ -89,7 +92,7 @@ fn world() -> (World, Cast) {
     world.run(&["sync"]).exits(0);
     world.tenant.disable_user(&users[0]);
     world.tenant.set_user(&users[4], json!({"jobTitle": "Captain"}));
-    edited(&world, &cast.member, "Pirate");
+    edited(&world, &cast.edited, "Pirate");
     (world, cast)
 }
 
@@ -121,7 +124,7 @@ fn rows(cast: &Cast) -> Vec<Row<'_>> {
             "Why is somebody not in a group?",
             vec!["explain", outsider, "--in", &cast.group],
             text(&[&format!(
-                "{outsider} and group `{}`: a member in Entra; not in it at the target: the user is not there.",
+                "{outsider} and group `{}`: a member in Entra; not in it at the target: the user is out of scope.",
                 cast.group
             )]),
         ),
@@ -229,7 +232,7 @@ fn rows(cast: &Cast) -> Vec<Row<'_>> {
             "What is different at the target, and since when?",
             vec!["drift", "--refresh"],
             text(&[
-                &format!("modified    user {member}"),
+                &format!("modified    user {}", cast.edited),
                 ", found at 20",
                 "title: \"Pirate\" at the target, ",
             ]),
@@ -306,15 +309,17 @@ fn an_answer_follows_what_is_asked_about() {
     };
     let first = since(&world);
     assert!(first.is_some());
-    edited(&world, &cast.member, "Corsair");
+    edited(&world, &cast.edited, "Corsair");
     assert_eq!(since(&world), first);
     world.run(&["drift", "--heal"]).exits(0);
     assert_eq!(since(&world), None);
-    edited(&world, &cast.member, "Pirate");
+    edited(&world, &cast.edited, "Pirate");
     assert!(since(&world) > first);
     // A token that is not good any more.
-    world.workspace.set_token("another");
-    let checked = world.run(&["check"]).exits(1).out;
+    let checked = world
+        .run_with("IDMELON_SCIM_TOKEN", "another", &["check"])
+        .exits(1)
+        .out;
     assert!(checked.contains("FAIL  target"), "{checked}");
     assert!(!checked.contains("can be listed with its token"), "{checked}");
 }
@@ -386,6 +391,7 @@ fn the_page_has_every_question_with_its_command() {
         held: "PERSON".to_owned(),
         group: "GROUP".to_owned(),
         only: "user=PERSON".to_owned(),
+        edited: "PERSON".to_owned(),
         day: "2026-11-25".to_owned(),
     };
     for (question, args, _) in rows(&cast) {

@@ -15,8 +15,8 @@ pub struct Init {
     /// Print the example with every key instead, and write nothing.
     #[arg(long, exclusive = true)]
     pub example: bool,
-    /// Directory (tenant) ID.
-    #[arg(long, value_name = "GUID")]
+    /// Directory (tenant) ID; or a domain of the tenant, such as contoso.com, which is looked up.
+    #[arg(long, value_name = "GUID|DOMAIN")]
     pub tenant_id: Option<String>,
     /// Application (client) ID.
     #[arg(long, value_name = "GUID")]

@@ -12,12 +12,16 @@ use super::asked::Scope;
 use super::asked::Secrets;
 use super::asked::word;
 use crate::app::error::AppError;
+use crate::app::error::ErrorText;
+use crate::app::tenant::is_domain;
 use crate::model::id::SourceId;
 
 /// Somebody who answers: on a terminal. Elsewhere nobody is asked, and what has no default must be given by a flag.
-pub(super) struct Dialogue<R, W> {
+pub(super) struct Dialogue<R, W, T> {
     pub(super) input: R,
     pub(super) output: W,
+    /// Looks up the tenant of a domain.
+    pub(super) tenant_of: T,
     /// Whether somebody answers.
     pub(super) asks: bool,
 }
@@ -33,15 +37,21 @@ struct Question<'q> {
     wrong: fn(&str) -> Option<&'static str>,
 }
 
-const TENANT: &str = "Directory (tenant) ID, from the overview of the app registration";
+const TENANT: &str =
+    "Directory (tenant) ID, from the overview of the app registration, or a domain of it such as contoso.com";
 const CLIENT: &str = "Application (client) ID, from the same page";
 const APPLICATION: &str = "Object ID of the enterprise application (not that of the app registration)";
 
-impl<R: BufRead, W: Write> Dialogue<R, W> {
+impl<R, W, T> Dialogue<R, W, T>
+where
+    R: BufRead,
+    W: Write,
+    T: FnMut(&str) -> Result<String, AppError>,
+{
     /// The answers: those that were given by flags, and the others by who is asked.
     pub(super) fn answers(&mut self, args: &Init) -> Result<Answers, AppError> {
         self.say("Enter takes what stands in [brackets].");
-        let tenant_id = self.guid(args.tenant_id.as_deref(), "--tenant-id", TENANT)?;
+        let tenant_id = self.tenant(args.tenant_id.as_deref())?;
         let client_id = self.guid(args.client_id.as_deref(), "--client-id", CLIENT)?;
         let kind = self.choice(
             args.kind,
@@ -90,6 +100,32 @@ impl<R: BufRead, W: Write> Dialogue<R, W> {
         })
     }
 
+    /// The id of the tenant: as it is given, or as that of a domain. A domain that leads to none is asked again at once.
+    fn tenant(&mut self, given: Option<&str>) -> Result<String, AppError> {
+        if let Some(domain) = given.filter(|given| is_domain(given)) {
+            return (self.tenant_of)(domain);
+        }
+        let question = Question {
+            text: TENANT,
+            flag: "--tenant-id",
+            default: None,
+            wrong: no_tenant,
+        };
+        loop {
+            let answer = self.text(given, &question)?;
+            if !is_domain(&answer) {
+                return Ok(answer);
+            }
+            match (self.tenant_of)(&answer) {
+                Ok(tenant) => {
+                    self.say(&format!("{answer} is tenant {tenant}."));
+                    return Ok(tenant);
+                }
+                Err(error) => error.errors.iter().for_each(|error| self.say(&words(error))),
+            }
+        }
+    }
+
     fn guid(&mut self, given: Option<&str>, flag: &str, text: &str) -> Result<String, AppError> {
         let question = Question {
             text,
@@ -119,16 +155,16 @@ impl<R: BufRead, W: Write> Dialogue<R, W> {
         }
     }
 
-    fn choice<T: clap::ValueEnum + Copy>(
+    fn choice<A: clap::ValueEnum + Copy>(
         &mut self,
-        given: Option<T>,
+        given: Option<A>,
         text: &str,
-        default: T,
-    ) -> Result<T, AppError> {
+        default: A,
+    ) -> Result<A, AppError> {
         if given.is_some() || !self.asks {
             return Ok(given.unwrap_or(default));
         }
-        let words: Vec<String> = T::value_variants().iter().map(word).collect();
+        let words: Vec<String> = A::value_variants().iter().map(word).collect();
         let default_word = word(&default);
         let question = Question {
             text,
@@ -138,7 +174,7 @@ impl<R: BufRead, W: Write> Dialogue<R, W> {
         };
         loop {
             let answer = self.ask(&question)?;
-            if let Ok(chosen) = T::from_str(&answer, true) {
+            if let Ok(chosen) = A::from_str(&answer, true) {
                 return Ok(chosen);
             }
             self.say(&format!("It is {}.", words.join(" or ")));
@@ -176,6 +212,19 @@ fn missing(question: &Question<'_>) -> AppError {
     )
 }
 
+/// An error in one sentence, for whoever is asked again.
+fn words(error: &ErrorText) -> String {
+    let causes = error.causes.iter().map(|cause| format!(": {cause}"));
+    let advice = error.advice.as_deref();
+    let advice = advice.map_or_else(String::new, |advice| format!("; {advice}"));
+    format!("{}{}{advice}.", error.what, causes.collect::<String>())
+}
+
+fn no_tenant(answer: &str) -> Option<&'static str> {
+    (!is_domain(answer) && not_a_guid(answer).is_some())
+        .then_some("That is neither a GUID, as in 6f9619ff-8b86-d011-b42d-00c04fc964ff, nor a domain, as in contoso.com.")
+}
+
 fn not_a_guid(answer: &str) -> Option<&'static str> {
     answer
         .parse::<SourceId>()
@@ -201,6 +250,13 @@ mod tests {
         let mut dialogue = Dialogue {
             input: answers.as_bytes(),
             output: &mut said,
+            tenant_of: |domain: &str| match domain {
+                "contoso.com" => Ok(GUID.to_owned()),
+                _ => Err(AppError::usage(
+                    format!("no tenant has the domain {domain}"),
+                    "give the ID",
+                )),
+            },
             asks: true,
         };
         let found = dialogue.answers(args);
@@ -210,7 +266,7 @@ mod tests {
     #[test]
     fn a_wrong_answer_is_asked_again_at_once() {
         let answers = format!(
-            "contoso\n{GUID}\n{GUID}\nscimm\nscim\nnowhere\nhttps://scim.example/v2\nassigned\n{GUID}\nexclude\n\n"
+            "contoso\ncontosso.com\ncontoso.com\n{GUID}\nscimm\nscim\nnowhere\nhttps://scim.example/v2\nassigned\n{GUID}\nexclude\n\n"
         );
         let (found, said) = asked(&answers, &Init::default());
         let found = found.unwrap();
@@ -224,7 +280,14 @@ mod tests {
             )
         );
         assert_eq!(found.service_principal_id.as_deref(), Some(GUID));
-        for words in ["That is no GUID", "It is idmelon or scim.", "That is no address"] {
+        assert_eq!(found.tenant_id, GUID);
+        for words in [
+            "That is neither a GUID",
+            "no tenant has the domain contosso.com; give the ID.",
+            "contoso.com is tenant ",
+            "It is idmelon or scim.",
+            "That is no address",
+        ] {
             assert!(said.contains(words), "{words}: {said}");
         }
     }

@@ -118,7 +118,9 @@ impl Judge {
                 Ok((before, named))
             })
             .await?;
-        self.kept_back.named = self.chosen.difference(&named.over).copied().collect();
+        // Of whom no disable was seen here, none is counted: one that comes up later in this cycle is withheld as any other.
+        let counted = named.counted.iter().map(|one| one.user);
+        self.kept_back.named = counted.filter(|user| self.chosen.contains(user)).collect();
         self.over = named.why().map(|why| (named.over, why));
         if named.counted == before {
             return Ok(());

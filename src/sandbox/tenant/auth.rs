@@ -179,6 +179,28 @@ pub(super) fn token_endpoint(core: &mut Core, tenant: &str, call: &Call) -> Answ
     }
 }
 
+/// The domain of the sample tenant.
+const DOMAIN: &str = "corp.example";
+
+/// Answers `GET /{tenant or domain}/v2.0/.well-known/openid-configuration`, for which nobody signs in.
+pub(super) fn open_id(core: &Core, tenant: &str) -> Answer {
+    let id = &core.auth.tenant_id;
+    if ![id.as_str(), DOMAIN]
+        .iter()
+        .any(|ours| ours.eq_ignore_ascii_case(tenant))
+    {
+        let text = format!("Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID.");
+        return refused(&Refusal(400, "invalid_tenant", 90002, text));
+    }
+    let host = "https://login.microsoftonline.com";
+    let body = json!({
+        "issuer": format!("{host}/{id}/v2.0"),
+        "token_endpoint": format!("{host}/{id}/oauth2/v2.0/token"),
+        "tenant_region_scope": "EU",
+    });
+    Answer::json(200, JSON, &body)
+}
+
 fn check(core: &Core, tenant: &str, call: &Call) -> Result<Caller, Refusal> {
     let form: HashMap<String, String> = url::form_urlencoded::parse(&call.body).into_owned().collect();
     let field = |name: &str| form.get(name).cloned();

@@ -57,6 +57,12 @@ fn route(core: &mut Core, call: &Call) -> Answer {
             _ => Answer::empty(405),
         };
     }
+    if let Some(tenant) = path.strip_suffix("/v2.0/.well-known/openid-configuration") {
+        return match call.method {
+            Method::GET => auth::open_id(core, tenant),
+            _ => Answer::empty(405),
+        };
+    }
     if let Some(answer) = azure::sign_in(core, call, path) {
         return answer;
     }

@@ -337,3 +337,54 @@ fn a_state_that_was_left_in_the_working_folder_is_moved_beside_the_config() {
     let said = from_outside(&world, "config/melonsync.toml", &["sync", "-o", "json"]).exits(0);
     assert_eq!(said.json()["operations"]["link_user"], 0);
 }
+
+#[test]
+fn init_asks_the_sign_in_service_for_the_tenant_of_a_domain() {
+    let world = World::new(1, 0);
+    let (tenant, client) = (world.tenant.tenant_id(), world.tenant.client_id());
+    let init = |login: &str, tenant: &str, config: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_melonsync"));
+        command
+            .args([
+                "--config",
+                config,
+                "init",
+                "--tenant-id",
+                tenant,
+                "--client-id",
+                &client,
+            ])
+            .current_dir(world.folder.path())
+            .env("MELONSYNC__JOBS__IDMELON__SOURCE__LOGIN_URL", login)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        Running::start(&mut command).finished()
+    };
+    let login = world.graph.url.as_str();
+    init(login, "Corp.Example", "a.toml").exits(0);
+    let written = fs::read_to_string(world.path("a.toml")).unwrap();
+    assert!(
+        written.contains(&format!("tenant_id = \"{tenant}\"")),
+        "{written}"
+    );
+    let hint = "give the tenant ID itself";
+    let said = init(login, "nobody.example", "b.toml").exits(2).err;
+    assert!(
+        said.contains("no tenant has the domain nobody.example") && said.contains(hint),
+        "{said}"
+    );
+    // Nobody listens there: the service cannot be asked, and that is what is said.
+    let said = init("http://127.0.0.1:9", "corp.example", "b.toml").exits(1).err;
+    assert!(
+        said.contains("cannot ask 127.0.0.1:9 which tenant") && said.contains(hint),
+        "{said}"
+    );
+    assert!(!world.path("b.toml").exists());
+    init("http://127.0.0.1:9", &tenant, "b.toml").exits(0);
+    let said = init("nowhere", "corp.example", "c.toml").exits(2).err;
+    assert!(
+        said.contains("correct the variable MELONSYNC__JOBS__IDMELON__SOURCE__LOGIN_URL"),
+        "{said}"
+    );
+}
