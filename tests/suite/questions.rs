@@ -96,11 +96,11 @@ fn world() -> (World, Cast) {
     (world, cast)
 }
 
-/// Edits a title at the target by hand.
-fn edited(world: &World, user: &str, title: &str) {
+/// Edits a name at the target by hand.
+fn edited(world: &World, user: &str, called: &str) {
     let resource = world.workspace.user_by_name(user).unwrap();
     let id = resource["id"].as_str().unwrap();
-    assert!(world.workspace.edit_user(id, json!({"title": title})));
+    assert!(world.workspace.edit_user(id, json!({"displayName": called})));
 }
 
 /// What is asked, by which command, and words of the answer.
@@ -208,7 +208,7 @@ fn rows(cast: &Cast) -> Vec<Row<'_>> {
         (
             "Is the token of the target good?",
             vec!["check"],
-            text(&["users can be listed with its token", "ready"]),
+            text(&["users can be listed with its token", "all is well"]),
         ),
         (
             "When do the secrets expire?",
@@ -234,7 +234,7 @@ fn rows(cast: &Cast) -> Vec<Row<'_>> {
             text(&[
                 &format!("modified    user {}", cast.edited),
                 ", found at 20",
-                "title: \"Pirate\" at the target, ",
+                "displayName: \"Pirate\" at the target, ",
             ]),
         ),
     ]
@@ -305,10 +305,19 @@ fn an_answer_follows_what_is_asked_about() {
     // Since when something is different does not move with each look, and begins anew with a new difference.
     let since = |world: &World| {
         let found = world.run(&["drift", "--refresh", "-o", "json"]).exits(0).json();
-        found["objects"][0]["since"].as_str().map(str::to_owned)
+        let objects = found["objects"].as_array().unwrap();
+        let object = objects
+            .iter()
+            .find(|object| object["name"] == cast.edited.as_str());
+        object.map(|object| {
+            object["since"]
+                .as_str()
+                .unwrap_or_else(|| panic!("{found}"))
+                .to_owned()
+        })
     };
     let first = since(&world);
-    assert!(first.is_some());
+    assert!(first.is_some(), "{}", world.run(&["drift", "-o", "json"]).out);
     edited(&world, &cast.edited, "Corsair");
     assert_eq!(since(&world), first);
     world.run(&["drift", "--heal"]).exits(0);
