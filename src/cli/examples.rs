@@ -53,6 +53,7 @@ const EXAMPLES: &[(&str, &str, &str)] = &[
     ("history", "melonsync history --cycle last", "what the last cycle did, and to whom"),
     ("history export", "melonsync history export --since 2030-01-01 --out audit", "for an auditor, with its proof"),
     ("history cycles", "melonsync history cycles", "the cycles, newest first"),
+    ("history active", "melonsync history active --on 2030-01-01", "who was active at the target on that day"),
     ("history summary", "melonsync history summary --since 24h", "what changed since yesterday, counted"),
     ("history verify", "melonsync history verify audit", "checks an export anywhere"),
     ("state export", "melonsync state export", "the snapshot as JSON Lines"),
