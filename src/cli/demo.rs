@@ -38,6 +38,9 @@ pub struct Demo {
     /// Groups in the sample tenant.
     #[arg(long, value_name = "N", default_value_t = 40)]
     pub groups: usize,
+    /// The address of the dashboard; 127.0.0.1:8465, or a free port where that is taken.
+    #[arg(long, value_name = "ADDR", conflicts_with = "once")]
+    pub listen: Option<SocketAddr>,
     /// Keep the state here; a temporary folder where absent.
     #[arg(long, value_name = "DIR")]
     pub state: Option<PathBuf>,
@@ -62,7 +65,7 @@ pub fn run(args: &Demo, open_doors: OpenDoors, report: &mut Report) -> Result<Ex
             args.users, args.groups, servers.graph.url, servers.scim.url
         ));
         if !args.once {
-            return tour::run(&servers, state, open_doors, report).await;
+            return tour::run(&servers, (state, args.listen), open_doors, report).await;
         }
         let (job, _secrets) = demo::job(&servers, state)?;
         once(&servers, &job, state, report).await

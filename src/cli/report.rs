@@ -152,14 +152,7 @@ impl Report {
 
     /// One JSON document, indented on a terminal.
     pub fn json(&mut self, document: &impl Serialize) {
-        let written = if io::stdout().is_terminal() {
-            serde_json::to_string_pretty(document)
-        } else {
-            serde_json::to_string(document)
-        };
-        self.ended(&shown_json(
-            &written.expect("what is reported has text keys only"),
-        ));
+        self.ended(&written(document));
     }
 
     /// One of several JSON documents, each in a line of its own.
@@ -370,6 +363,21 @@ struct ErrorDocument<'e> {
     request: Option<&'e Exchange>,
     #[serde(rename = "where")]
     place: Option<&'e str>,
+}
+
+/// The document of a failure, as stdout takes it.
+pub(super) fn failure_document(failure: &AppError) -> String {
+    written(&document(failure))
+}
+
+/// A document as stdout takes it: in lines for a person, in one for a program.
+fn written(document: &impl Serialize) -> String {
+    let written = if io::stdout().is_terminal() {
+        serde_json::to_string_pretty(document)
+    } else {
+        serde_json::to_string(document)
+    };
+    shown_json(&written.expect("what is reported has text keys only")).into_owned()
 }
 
 fn document(failure: &AppError) -> Document<'_> {

@@ -25,12 +25,12 @@ const LAST_ANSWERS: Duration = Duration::from_secs(5);
 /// Runs the daemon until it is stopped.
 pub(super) async fn run(
     servers: &Servers,
-    state: &Path,
+    (state, listen): (&Path, Option<SocketAddr>),
     open_doors: OpenDoors,
     report: &Report,
 ) -> Result<Exit, AppError> {
     let folder = tempfile::tempdir().map_err(|error| demo::folder_failure(&error))?;
-    let tour = demo::tour(servers, folder.path(), state, address()?)?;
+    let tour = demo::tour(servers, folder.path(), state, address(listen)?)?;
     let stop = process::stop_on_signal();
     let service = Arc::new(Service::prepare(&tour.config, false, stop.clone())?);
     let doors = open_doors(Arc::clone(&service), stop.clone())?;
@@ -53,13 +53,23 @@ pub(super) async fn run(
     Ok(Exit::Done)
 }
 
-/// The usual address of the dashboard, or a free port where that is taken.
-fn address() -> Result<SocketAddr, AppError> {
+/// The address that was asked for; else the usual one of the dashboard, or a free port where that is taken.
+fn address(wanted: Option<SocketAddr>) -> Result<SocketAddr, AppError> {
+    use std::net::TcpListener;
     let usual = SocketAddr::from(([127, 0, 0, 1], 8465));
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
-    let listener = std::net::TcpListener::bind(usual).or_else(|_| std::net::TcpListener::bind(any));
+    let listener = match wanted {
+        Some(wanted) => TcpListener::bind(wanted),
+        None => TcpListener::bind(usual).or_else(|_| TcpListener::bind(any)),
+    };
     let address = listener.and_then(|listener| listener.local_addr());
-    address.map_err(|error| demo::folder_failure(&error))
+    address.map_err(|error| match wanted {
+        Some(wanted) => AppError::usage(
+            format!("the dashboard cannot listen on {wanted}: {error}"),
+            "give --listen another address, or leave it out",
+        ),
+        None => demo::folder_failure(&error),
+    })
 }
 
 /// What is behind the `#` is sent to no server and stands in no log: the page posts it to the login.

@@ -5,6 +5,8 @@ use std::ffi::OsString;
 use std::io;
 use std::io::Write;
 
+use super::report::failure_document;
+use crate::app::error::AppError;
 use crate::model::shown::is_unseen;
 use crate::model::shown::shown;
 use crate::model::shown::shown_lines;
@@ -24,7 +26,35 @@ pub fn usage(error: &clap::Error) -> u8 {
             .lock()
             .write_all(written_out(&error.render().ansi().to_string(), &hostile).as_bytes())
     };
+    if error.use_stderr() && wants_json(&arguments) {
+        let document = failure_document(&failure(error, &hostile));
+        let _ = writeln!(io::stdout().lock(), "{document}");
+    }
     u8::try_from(error.exit_code()).unwrap_or(2)
+}
+
+/// True where a document is asked for: the flags could not be read as a whole.
+fn wants_json(arguments: &[String]) -> bool {
+    let pairs = arguments.iter().zip(arguments.iter().skip(1));
+    let apart = pairs
+        .into_iter()
+        .any(|(flag, value)| matches!(flag.as_str(), "-o" | "--output") && value == "json");
+    apart
+        || arguments
+            .iter()
+            .any(|argument| matches!(argument.as_str(), "-ojson" | "-o=json" | "--output=json"))
+}
+
+/// What clap says, as an error like any: its first line is what is wrong, the rest what to do.
+fn failure(error: &clap::Error, hostile: &[&String]) -> AppError {
+    let words = written_out(&error.render().ansi().to_string(), hostile);
+    let (what, rest) = words.trim().split_once('\n').unwrap_or((words.trim(), ""));
+    let advice: Vec<&str> = rest
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect();
+    AppError::usage(what.trim_start_matches("error: "), advice.join("; "))
 }
 
 fn lossy(argument: OsString) -> String {

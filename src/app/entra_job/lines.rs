@@ -398,6 +398,7 @@ fn nobody_else(evidence: &Evidence) -> VerdictLine {
 fn paused(evidence: &Evidence) -> VerdictLine {
     let (answer, text) = match &evidence.jobs {
         Err(why) => (Answer::Unknown, why.clone()),
+        Ok(jobs) if jobs.is_empty() => (Answer::Unknown, "no job of Azure's is found".to_owned()),
         Ok(jobs) => match writing_of_all(jobs) {
             Writing::No => (Answer::Yes, "it is paused, and no execution runs".to_owned()),
             Writing::Yes => (

@@ -216,6 +216,9 @@ fn words(job: &JobStatus, needs: &[Need]) -> String {
     match (outcome(job), job.lag_seconds) {
         (None, _) => "no cycle ran yet".to_owned(),
         (Some("converged"), Some(behind)) => format!("in step, {behind} s behind"),
+        (Some("planned"), _) if job.mode == "enforce" => {
+            "nothing needs a person; the last cycle only planned".to_owned()
+        }
         (Some("planned"), _) if nothing_to_do => "observes; in step".to_owned(),
         (Some("planned"), _) => "observes; `melonsync plan` shows what it would do".to_owned(),
         (Some(other), _) => format!("nothing needs a person; the last cycle ended {other}"),

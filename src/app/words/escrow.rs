@@ -1,6 +1,7 @@
 //! What is in escrow, and what was decided of it, as people read it.
 
 use super::Words;
+use crate::app::text::count::counted;
 use crate::app::views::escrow::Escrow;
 use crate::app::views::escrow::EscrowEntry;
 use crate::model::shown::shown;
@@ -8,15 +9,16 @@ use crate::model::shown::shown;
 impl Words for Escrow {
     fn words(&self) -> String {
         match self.action {
+            "retry" | "drop" if self.objects == 0 => "Nothing is in escrow.".to_owned(),
             "retry" => format!(
-                "{} entries: the next cycle tries them: `melonsync sync` starts one",
-                self.objects
+                "{}: the next cycle tries them: `melonsync sync` starts one",
+                counted(self.objects, "entry")
             ),
             "drop" => format!(
-                "{} entries: they wait until they change at the source, or the config does",
-                self.objects
+                "{}: waiting until it changes at the source, or the config does",
+                counted(self.objects, "entry")
             ),
-            _ if self.entries.is_empty() => "nothing is in escrow".to_owned(),
+            _ if self.entries.is_empty() => "Nothing is in escrow.".to_owned(),
             _ => self.entries.iter().map(text).collect::<Vec<_>>().join("\n"),
         }
     }

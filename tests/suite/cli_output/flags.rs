@@ -112,6 +112,33 @@ fn the_log_is_ours_below_info() {
 }
 
 #[test]
+fn a_wrong_use_is_a_document_too_where_one_is_asked_for() {
+    let world = World::new(1, 0);
+    for args in [
+        &["list", "userz", "-o", "json"][..],
+        &["-ojson", "sync", "--bogus"],
+        &["--output=json"],
+        &["cancel", "0192", "--output", "json"],
+    ] {
+        let document = world.run(args).exits(2).json();
+        assert_eq!(document["exit_code"], 2, "{args:?}: {document}");
+        let what = document["errors"][0]["error"].as_str().unwrap();
+        assert!(
+            !what.is_empty() && !what.starts_with("error:"),
+            "{args:?}: {document}"
+        );
+    }
+    // Help is none.
+    assert!(
+        world
+            .run(&["list", "--help", "-o", "json"])
+            .exits(0)
+            .out
+            .contains("Usage:")
+    );
+}
+
+#[test]
 fn quiet_leaves_results_and_errors_alone() {
     let world = World::new(1, 0);
     let demo = ["demo", "--once", "--users", "2", "--groups", "1"];
@@ -207,6 +234,24 @@ fn status(scim: &str, token: &str) -> String {
     let mut answer = String::new();
     socket.read_to_string(&mut answer).unwrap();
     answer.split(' ').nth(1).unwrap().to_owned()
+}
+
+#[test]
+fn the_dashboard_of_the_demo_listens_where_it_is_told() {
+    let world = World::new(1, 0);
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let demo = ["demo", "--users", "2", "--groups", "1", "--listen", &address];
+    let refused = world.run(&demo).exits(2);
+    assert!(
+        refused.err.contains("give --listen another address"),
+        "{refused:?}"
+    );
+    drop(taken);
+    let mut running: Running = world.start(&demo);
+    let lines = BufReader::new(running.stderr.take().unwrap()).lines();
+    let link = format!("http://{address}/#");
+    assert!(lines.map_while(Result::ok).any(|line| line.contains(&link)));
 }
 
 #[test]
