@@ -122,10 +122,10 @@ impl InGroup {
             "members of nested groups count only with nested_groups = \"flatten\""
         } else if !(member || nested) {
             return "not in it at the target".to_owned();
-        } else if !facts.user_linked {
-            "the user is not there"
         } else if facts.user_out {
             "the user is out of scope"
+        } else if !facts.user_linked {
+            "the user is not there"
         } else {
             "the next cycle adds it, unless `Next cycle` below says what keeps it back"
         };
