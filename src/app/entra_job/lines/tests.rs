@@ -77,7 +77,7 @@ fn a_line_is_yes_only_with_evidence() {
             (|e| e.jobs = Err("403".to_owned())) as Change,
             "?yyyyyyyyyy?",
         ),
-        ("there is none", |e| e.jobs = Ok(Vec::new()), "nyyyyyyyyyyy"),
+        ("there is none", |e| e.jobs = Ok(Vec::new()), "nyyyyyyyyyy?"),
         (
             "it runs",
             |e| e.jobs.as_mut().unwrap()[0].state = JobState::Active,
